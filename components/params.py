@@ -1,0 +1,252 @@
+"""The schema of `params.yaml`: everything that changes a result, and nothing else.
+
+Where and how a stage runs (devices, workers, pools, buckets) is not here: see `infra/profiles/`.
+Stages read one `Params` object; a wrong field ends in `BadInput`, which names field, value and remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PARAMS_FILE = Path("params.yaml")
+Domain = Literal["general", "books", "encyclopedic", "chinese", "stem", "code", "agent"]
+TEXT_DOMAINS: tuple[Domain, ...] = ("general", "books", "encyclopedic", "chinese", "stem", "code")
+
+
+class BadInput(Exception):
+    """Input from a person that cannot be used. Stages and flows report it in one line and exit with code 2."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Decontamination(_Section):
+    ngram_words: int = Field(13, ge=5, le=50, description="words (or CJK characters) in a matching window")
+
+
+class Curation(_Section):
+    min_words: int = Field(ge=1, description="shorter documents are dropped")
+    max_non_alpha_share: float = Field(ge=0, le=1)
+    max_duplicate_line_share: float = Field(ge=0, le=1)
+    min_language_score: float = Field(ge=0, le=1)
+    minhash_threshold: float = Field(gt=0, lt=1, description="estimated Jaccard similarity called a duplicate")
+    decontamination: Decontamination
+
+
+class Corpus(_Section):
+    sources: tuple[str, ...] = Field(min_length=1, description="names in components/corpus/catalogue.yaml")
+    held_out_share: float = Field(gt=0, lt=0.5, description="share of documents per domain kept for evaluation")
+    curation: Curation
+
+
+class TokenizerStage(_Section):
+    domains: tuple[Domain, ...] = Field(min_length=1)
+    vocab_share: float = Field(gt=0, le=1, description="share of the merges learned in this stage")
+
+
+class Tokenizer(_Section):
+    vocab_size: int = Field(ge=300, le=262_144, description="entries, special tokens included")
+    max_bytes_per_domain: int = Field(ge=10_000, description="text read per domain, taken in document order")
+    stages: dict[str, TokenizerStage] = Field(min_length=1)
+
+
+class Tokens(_Section):
+    row_tokens: tuple[int, ...] = Field(min_length=1, description="lengths rows are packed to, one pack each")
+    shard_rows: int = Field(ge=1, description="rows a shard holds")
+
+
+class Trajectories(_Section):
+    families: dict[str, int] = Field(min_length=1, description="episodes per training task family")
+    wrong_branch_share: float = Field(ge=0, le=1, description="share of episodes that take a wrong step and recover")
+    observation_weight: float = Field(ge=0, le=1)
+    action_weight: float = Field(gt=0, le=2, description="loss weight of tool calls")
+
+
+class Model(_Section):
+    """Shape; names as in transformers' YoutuConfig."""
+
+    hidden_size: int = Field(ge=8)
+    intermediate_size: int = Field(ge=8)
+    num_hidden_layers: int = Field(ge=1)
+    num_attention_heads: int = Field(ge=1)
+    q_lora_rank: int = Field(ge=1)
+    kv_lora_rank: int = Field(ge=1)
+    qk_nope_head_dim: int = Field(ge=1)
+    qk_rope_head_dim: int = Field(ge=2, multiple_of=2)
+    v_head_dim: int = Field(ge=1)
+    max_position_embeddings: int = Field(ge=16)
+    rope_theta: float = Field(gt=1)
+    rms_norm_eps: float = Field(gt=0, lt=1e-2)
+
+
+class Optimizer(_Section):
+    """Muon on the hidden matrices, AdamW on embeddings and norms."""
+
+    muon_lr: float = Field(gt=0, lt=1)
+    muon_momentum: float = Field(ge=0, lt=1)
+    adamw_lr: float = Field(gt=0, lt=1)
+    adamw_betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(ge=0, lt=1)
+    grad_clip: float = Field(gt=0)
+
+
+class Schedule(_Section):
+    """This stage's part of the warm-up, stable, decay schedule; factors multiply the base learning rates."""
+
+    phase: Literal["warmup", "stable", "decay"]
+    start: float = Field(ge=0, le=1, description="factor at the stage's first step")
+    end: float = Field(ge=0, le=1, description="factor at the stage's last step")
+    warmup_share: float = Field(0.0, ge=0, le=1, description="share of the stage spent rising from start to 1")
+
+
+class CurriculumStage(_Section):
+    init_from: str = Field(description="`init` or the name of an earlier entry")
+    token_budget: int = Field(ge=1)
+    sequence_tokens: int = Field(ge=16)
+    batch_rows: int = Field(ge=1, description="rows per optimizer step, over all devices")
+    mixture: dict[Domain, float] = Field(min_length=1, description="share of rows by domain")
+    schedule: Schedule
+    rope_theta: float = Field(gt=1)
+    loss_weights: Literal["uniform", "spans"] = "uniform"
+    agent_tokens: Literal["data/trajectory_tokens", "data/tokens/manifest.json"] = Field(
+        "data/tokens/manifest.json", description="where `agent` rows come from; without them the corpus manifest"
+    )
+
+    @model_validator(mode="after")
+    def _agent_rows_have_a_source(self) -> Self:
+        if ("agent" in self.mixture) != (self.agent_tokens == "data/trajectory_tokens"):
+            raise ValueError("`agent_tokens` must be data/trajectory_tokens exactly when `mixture` names `agent`")
+        if abs(sum(self.mixture.values()) - 1) > 1e-6:
+            raise ValueError(f"mixture shares sum to {sum(self.mixture.values()):.4f}; make them sum to 1")
+        return self
+
+
+class Evaluation(_Section):
+    held_out_bytes: int = Field(ge=1_000, description="text per domain scored for bits per byte")
+    episodes: int = Field(ge=1, description="held-out agent tasks per family")
+    max_turns: int = Field(ge=1)
+    max_turn_tokens: int = Field(ge=8)
+    held_out_families: tuple[str, ...] = Field(min_length=1, description="families training never sees")
+    tasks: tuple[str, ...] = Field(min_length=1, description="lm-eval task names under components/evaluation/tasks")
+    task_limit: int = Field(ge=1, description="items per lm-eval task")
+
+
+class Gate(_Section):
+    candidate: str
+    baseline: str
+    target_family: str = Field(description="family whose success must rise from baseline to candidate")
+    non_inferiority_bits: float = Field(ge=0, description="bits per byte the candidate may lose on held-out text")
+    confidence: float = Field(gt=0.5, lt=1)
+    bootstrap_samples: int = Field(ge=100)
+
+
+class Release(_Section):
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    gguf_dtypes: tuple[Literal["f32", "f16", "bf16", "q8_0"], ...] = Field(min_length=1)
+
+
+class Params(_Section):
+    preset: str
+    seed: int = Field(ge=0, lt=2**32)
+    corpus: Corpus
+    tokenizer: Tokenizer
+    tokens: Tokens
+    trajectories: Trajectories
+    model: Model
+    optimizer: Optimizer
+    curriculum: dict[str, CurriculumStage] = Field(min_length=1)
+    evaluation: Evaluation
+    gate: Gate
+    release: Release
+
+    @model_validator(mode="after")
+    def _stages_fit_their_predecessors(self) -> Self:
+        seen: set[str] = {"init"}
+        for name, stage in self.curriculum.items():
+            where = f"curriculum.{name}"
+            if stage.init_from not in seen:
+                raise ValueError(f"{where}.init_from is {stage.init_from!r}; choose one of {sorted(seen)}")
+            if stage.sequence_tokens not in self.tokens.row_tokens:
+                raise ValueError(
+                    f"{where}.sequence_tokens is {stage.sequence_tokens}; tokens.row_tokens packs only "
+                    f"{list(self.tokens.row_tokens)}"
+                )
+            if stage.sequence_tokens > self.model.max_position_embeddings:
+                raise ValueError(
+                    f"{where}.sequence_tokens is {stage.sequence_tokens}, beyond "
+                    f"model.max_position_embeddings = {self.model.max_position_embeddings}"
+                )
+            before = self.curriculum.get(stage.init_from)
+            if before and abs(before.schedule.end - stage.schedule.start) > 1e-9:
+                raise ValueError(
+                    f"{where}.schedule.start is {stage.schedule.start}, but {stage.init_from} ends at "
+                    f"{before.schedule.end}; the learning rate must not jump"
+                )
+            if before and stage.rope_theta < before.rope_theta:
+                raise ValueError(
+                    f"{where}.rope_theta is {stage.rope_theta}, below the {before.rope_theta} of "
+                    f"{stage.init_from}; the base may only grow"
+                )
+            seen.add(name)
+        for field in ("candidate", "baseline"):
+            if getattr(self.gate, field) not in self.curriculum:
+                raise ValueError(
+                    f"gate.{field} is {getattr(self.gate, field)!r}; choose one of {list(self.curriculum)}"
+                )
+        overlap = set(self.evaluation.held_out_families) & set(self.trajectories.families)
+        if overlap:
+            raise ValueError(f"evaluation.held_out_families {sorted(overlap)} are also in trajectories.families")
+        return self
+
+
+def parse(raw: object, origin: str = str(PARAMS_FILE)) -> Params:
+    """Validate a loaded mapping. Raises BadInput naming every wrong field."""
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise BadInput("\n".join(_explain(origin, item, raw) for item in error.errors())) from None
+
+
+def load(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate `params.yaml`. Raises BadInput if it is missing, no YAML, or has a wrong field."""
+    return parse(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML file. Raises BadInput if it is missing or no YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; run from the repository root or choose a preset of presets/") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not valid YAML: {str(error).splitlines()[-1].strip()}") from None
+
+
+def _explain(origin: str, item: Any, raw: object) -> str:
+    place = ".".join(str(part) for part in item["loc"]) or "params"
+    if item["type"] == "extra_forbidden":
+        siblings = _siblings(item["loc"][:-1], raw)
+        close = difflib.get_close_matches(str(item["loc"][-1]), siblings, n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(siblings)}"
+        return f"{origin}: {place}: unknown field; {remedy}"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error":
+        return f"{origin}: {place}: {message}"
+    return f"{origin}: {place} = {item['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _siblings(location: tuple[Any, ...], raw: object) -> list[str]:
+    """Field names the schema knows at `location`."""
+    kind: Any = Params
+    for part in location:
+        fields = getattr(kind, "model_fields", None)
+        kind = (
+            fields[part].annotation if fields and part in fields else (getattr(kind, "__args__", None) or (None,))[-1]
+        )
+    return list(getattr(kind, "model_fields", {}))

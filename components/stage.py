@@ -1,0 +1,58 @@
+"""How every stage program begins and ends: one error format, exit codes that mean something, one tracked run.
+
+Exit codes: 0 done; 2 bad input, nothing written; 75 interrupted with its work saved, run the same command again.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from components import params as schema
+from components.progress import Progress
+from components.tracking import Interrupted, StageTracker, track_stage
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 75
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """What a stage body gets: its validated parameters, the way to report progress, the tracked run."""
+
+    name: str
+    params: schema.Params
+    progress: Progress
+    tracker: StageTracker
+
+
+def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
+    """Run one stage body and leave the process with the exit code its end deserves.
+
+    `name` is the DVC stage name (`pretrain@agentic` for an entry of a foreach stage).
+    """
+    try:
+        params = schema.load(Path("params.yaml"))
+        with track_stage(name, params) as tracker:
+            body(StageContext(name=name, params=params, progress=Progress.from_environment(name), tracker=tracker))
+    except schema.BadInput as error:
+        fail(name, str(error), EXIT_BAD_INPUT)
+    except Interrupted as error:
+        fail(name, str(error), EXIT_INTERRUPTED)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        place = error.filename or Path.cwd()
+        fail(name, f"{place}: no space left on the disk; free some and run again", EXIT_BAD_INPUT)
+    sys.exit(0)
+
+
+def fail(name: str, message: str, code: int) -> NoReturn:
+    """Say what ended the program, one line a fault, and exit with `code`."""
+    for line in message.splitlines():
+        print(f"{name}: {line}", file=sys.stderr)
+    sys.exit(code)
