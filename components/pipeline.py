@@ -47,8 +47,8 @@ def read_graph(root: Path = Path()) -> dict[str, StageNode]:
     try:
         with _open(root) as repo:
             graph = repo.index.graph  # an edge points from a stage to the one it depends on
-            order = list(networkx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: stage.addressing))
-            return {stage.addressing: _node(stage, graph) for stage in order}
+            order = list(networkx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: stage.name))
+            return {stage.name: _node(stage, graph) for stage in order}
     except DvcException as error:
         raise BadInput(f"{root / 'dvc.yaml'}: {error}") from error
 
@@ -59,7 +59,7 @@ def identify(stage_name: str, root: Path = Path()) -> StageIdentity | None:
     from dvc.stage.cache import _can_hash, _get_stage_hash
 
     with _open(root) as repo:
-        stage = repo.stage.load_one(name=stage_name)
+        stage = repo.stage.load_one(path=str(root.resolve() / "dvc.yaml"), name=stage_name)
         if not all(dep.exists for dep in stage.deps):
             return None
         stage.save_deps()
@@ -82,10 +82,10 @@ def _node(stage: PipelineStage, graph: object) -> StageNode:
 
     assert isinstance(graph, networkx.DiGraph)
     return StageNode(
-        name=stage.addressing,
+        name=stage.name,
         description=stage.desc or "",
         command=str(stage.cmd),
         deps=tuple(dep.def_path for dep in stage.deps),
         outs=tuple(out.def_path for out in stage.outs),
-        upstream=tuple(sorted(other.addressing for other in graph.successors(stage))),
+        upstream=tuple(sorted(other.name for other in graph.successors(stage))),
     )
