@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 TORCH := torch==2.13.0
 
-.PHONY: help run test up down chat plan check bench lock clean
+.PHONY: help run test up down chat plan check lock clean
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -39,9 +39,6 @@ plan: $(VENV)/runtime  ## What a run would do and why, without doing it (PRESET=
 
 check: $(VENV)/dev  ## Lint, format, types, the direction of imports
 	@ruff check . && ruff format --check --quiet . && mypy && lint-imports --no-cache | tail -n 2
-
-bench: $(VENV)/runtime  ## Ratios measured side by side on this machine
-	@for name in $$(ls benchmarks | sed -n 's/^\([a-z][a-z_]*\)\.py$$/\1/p' | grep -v '^harness$$'); do $(VENV)/bin/python -m benchmarks.$$name; done
 
 lock: $(VENV)/dev  ## Resolve the dependencies anew and write requirements/
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu -o requirements/runtime.txt
