@@ -1,0 +1,198 @@
+"""Arithmetic with a calculator: one operation for training, three terms as a family training never sees.
+
+A wrong branch types a wrong expression on purpose and really runs it; the reflection names a check that really fails
+on what came back. Operands fall into the train or the held-out split by hash, whatever the phrasing.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.agent.calculator import CALCULATOR, calculate
+from components.agent.draws import named_rng, split_of
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, ToolEnvironment
+from components.agent.messages import ToolCall
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
+
+
+@dataclass
+class CalculatorEnvironment(ToolEnvironment):
+    """A calculator and the value that was asked for."""
+
+    value: int = 0
+
+    def run(self, call: ToolCall) -> Observation:
+        return calculate(call.arguments["expression"])
+
+    def verify(self, answer: str) -> bool:
+        """The last number of the answer is the exact value, and a calculation was made."""
+        numbers = _NUMBER.findall(answer)
+        return bool(numbers) and numbers[-1] == str(self.value) and self.succeeded_calls > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArithmeticFamily:
+    """Expressions over `terms` operands. `operators` draws the signs between them."""
+
+    name: str
+    operators: Callable[[random.Random], str]
+    phrasings: tuple[str, ...]
+    nouns: tuple[str, ...]
+    domain: str = "math"
+
+    def sample(self, seed: int, split: Split) -> Task:
+        rng = named_rng(self.name, split, seed)
+        while True:
+            signs = self.operators(rng)
+            operands = [_operand(rng) for _ in range(len(signs) + 1)]
+            if split_of(self.name, signs, *operands) == split:
+                break
+        expression = _join(operands, signs)
+        prompt = rng.choice(self.phrasings).format(*operands, spaced=_join(operands, signs, " "))
+        return Task(
+            id=f"{self.name}/{split}/{seed}",
+            family=self.name,
+            domain=self.domain,
+            seed=seed,
+            split=split,
+            prompt=prompt,
+            tools=(CALCULATOR,),
+            payload={"operands": operands, "signs": signs, "value": int(calculate(expression).content)},
+        )
+
+    def start(self, task: Task) -> Environment:
+        return CalculatorEnvironment(tools=task.tools, value=task.payload["value"])
+
+    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+        operands, signs = task.payload["operands"], task.payload["signs"]
+        right = _join(operands, signs)
+        tried = _mistake(rng, operands, signs) if wrong_branch else right
+        observation = yield OracleStep(
+            analysis=rng.choice(self.nouns),
+            plan=rng.choice(("Compute {}.", "Calculate {}.", "Work out {}.")).format(tried),
+            call=_call(tried),
+            label="wrong" if wrong_branch else "good",
+        )
+        if wrong_branch:
+            observation = yield OracleStep(
+                reflection=_complaint(rng, operands, signs, tried, observation),
+                plan=rng.choice(("Compute {} instead.", "Try {} again.", "Redo it with {}.")).format(right),
+                call=_call(right),
+                label="recovery",
+            )
+        value = observation.content
+        yield OracleStep(
+            reflection=rng.choice(("{0} gives {1}.", "{1} is the value of {0}.", "The tool says {1} for {0}.")).format(
+                right, value
+            ),
+            summary=rng.choice(("{}", "The answer is {}.")).format(value),
+        )
+
+
+def arithmetic_families() -> list[ArithmeticFamily]:
+    return [
+        ArithmeticFamily(
+            name="arithmetic_add",
+            operators=lambda rng: "+",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Add {0} and {1}.",
+                "What is the sum of {0} and {1}?",
+                "{0} plus {1}?",
+            ),
+            nouns=("A sum.", "Two numbers to add.", "This is an addition."),
+        ),
+        ArithmeticFamily(
+            name="arithmetic_subtract",
+            operators=lambda rng: "-",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Subtract {1} from {0}.",
+                "Take {1} away from {0}.",
+                "{0} minus {1}?",
+            ),
+            nouns=("A difference.", "One number less another.", "This is a subtraction."),
+        ),
+        ArithmeticFamily(
+            name="arithmetic_multiply",
+            operators=lambda rng: "*",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Multiply {0} by {1}.",
+                "What is the product of {0} and {1}?",
+                "{0} times {1}?",
+            ),
+            nouns=("A product.", "Two numbers to multiply.", "This is a multiplication."),
+        ),
+        ArithmeticFamily(
+            name="arithmetic_three_terms",
+            operators=lambda rng: rng.choice(("+-", "-+", "++", "*+", "+*")),
+            phrasings=("What is {spaced}?", "Compute {spaced}.", "How much is {spaced}?"),
+            nouns=("Three numbers.", "An expression of three terms."),
+        ),
+    ]
+
+
+def _operand(rng: random.Random) -> int:
+    digits = rng.randint(1, 3)
+    return rng.randint(10 ** (digits - 1), 10**digits - 1)
+
+
+def _join(operands: list[int], signs: str, space: str = "") -> str:
+    pieces = [str(operands[0])]
+    for sign, operand in zip(signs, operands[1:], strict=True):
+        pieces += [sign, str(operand)]
+    return space.join(pieces)
+
+
+def _call(expression: str) -> ToolCall:
+    return ToolCall(name=CALCULATOR.name, arguments={"expression": expression})
+
+
+def _mistake(rng: random.Random, operands: list[int], signs: str) -> str:
+    """A named slip: a misread digit, a dropped digit, a wrong operation, words instead of a sign."""
+    right = calculate(_join(operands, signs)).content
+    while True:
+        slip = rng.choice(("digit", "drop", "operation", "word"))
+        wrong, wrong_signs = list(operands), signs
+        place = rng.randrange(len(operands))
+        text = str(operands[place])
+        if slip == "digit":
+            at = rng.randrange(len(text))
+            wrong[place] = int(text[:at] + rng.choice("123456789") + text[at + 1 :])
+        elif slip == "drop" and len(text) > 1:
+            wrong[place] = int(text[:-1])
+        elif slip == "operation":
+            wrong_signs = signs[:-1] + rng.choice("+-*")
+        elif slip == "word":
+            return _join(operands, signs, " ").replace("+", "plus").replace("-", "minus").replace("*", "times")
+        expression = _join(wrong, wrong_signs)
+        if calculate(expression).content != right:
+            return expression
+
+
+def _complaint(rng: random.Random, operands: list[int], signs: str, tried: str, observation: Observation) -> str:
+    """A check that fails on what was run and seen. Every one of them is computed, none is asserted."""
+    right = _join(operands, signs)
+    if observation.status != "ok":
+        return rng.choice(("The tool says: {0}.", "That failed: {0}.")).format(observation.content)
+    faults = [f"{tried} is not {right}, so {observation.content} is wrong."]
+    got = int(observation.content)
+    last = (int(calculate(_join([operand % 10 for operand in operands], signs)).content)) % 10
+    if got % 10 != last:
+        faults.append(f"{right} ends in {last} but {observation.content} does not.")
+    if set(signs) == {"+"} and got < max(operands):
+        faults.append(f"A sum below {max(operands)} is wrong.")
+    if set(signs) == {"*"} and got < max(operands):
+        faults.append(f"A product below {max(operands)} is wrong.")
+    if signs == "-" and operands[1] <= operands[0] < got:
+        faults.append(f"{got} is more than {operands[0]}, so it is no difference.")
+    assert tried != right
+    return rng.choice(faults)
