@@ -100,9 +100,21 @@ class Schedule(_Section):
     """This stage's part of the warm-up, stable, decay schedule; factors multiply the base learning rates."""
 
     phase: Literal["warmup", "stable", "decay"]
-    start: float = Field(ge=0, le=1, description="factor at the stage's first step")
+    start: float = Field(ge=0, le=1, description="factor before the stage's first step")
     end: float = Field(ge=0, le=1, description="factor at the stage's last step")
-    warmup_share: float = Field(0.0, ge=0, le=1, description="share of the stage spent rising from start to 1")
+    warmup_share: float = Field(0.0, ge=0, lt=1, description="share of the stage spent rising from start to 1")
+
+    @model_validator(mode="after")
+    def _fields_fit_the_phase(self) -> Self:
+        if self.phase == "warmup" and self.warmup_share == 0:
+            raise ValueError("phase warmup needs a `warmup_share` above 0; set one or choose stable or decay")
+        if self.phase != "warmup" and self.warmup_share != 0:
+            raise ValueError(f"phase {self.phase} has no warm-up; remove `warmup_share` or set phase to warmup")
+        if self.phase == "stable" and self.start != self.end:
+            raise ValueError(f"a stable phase keeps its factor; set `end` to {self.start} or phase to decay")
+        if self.phase == "decay" and self.end > self.start:
+            raise ValueError(f"a decay cannot end above its start; set `end` to at most {self.start}")
+        return self
 
 
 class CurriculumStage(_Section):
