@@ -55,6 +55,13 @@ class Tokenizer(_Section):
     max_bytes_per_domain: int = Field(ge=10_000, description="text read per domain, taken in document order")
     stages: dict[str, TokenizerStage] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _shares_make_a_whole(self) -> Self:
+        whole = sum(stage.vocab_share for stage in self.stages.values())
+        if abs(whole - 1) > 1e-6:
+            raise ValueError(f"vocab_share of the stages sums to {whole:.4f}; make them sum to 1")
+        return self
+
 
 class Tokens(_Section):
     row_tokens: tuple[int, ...] = Field(min_length=1, description="lengths rows are packed to, one pack each")
