@@ -1,0 +1,7 @@
+"""The dense MLA transformer: shape, forward pass, generation, loss, and the formats it is exchanged in."""
+
+from model.config import MLAConfig
+from model.presets import PRESETS
+from model.transformer import MLATransformer
+
+__all__ = ["PRESETS", "MLAConfig", "MLATransformer"]

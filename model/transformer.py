@@ -1,0 +1,87 @@
+"""The whole model: embedding, a stack of MLA blocks, a final norm, and the embedding again as output head.
+
+Parameter names are those of the Youtu checkpoint layout less its `model.` prefix, so `model.hf` only adds it.
+
+Legend: B rows, L tokens, T cached tokens, E hidden width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.attention import AttentionBackend
+from model.block import Block
+from model.cache import LatentCache
+from model.config import MLAConfig
+from model.norm import RMSNorm
+from model.packing import Packing
+from model.rope import rotation
+
+
+class MLATransformer(nn.Module):
+    """A dense decoder. Weights are torch's defaults until `model.init.initialise` or a checkpoint sets them.
+
+    `config` may be replaced by one that differs in rope_theta or max_position_embeddings only (a longer context);
+    angles are computed from it at every pass, and no buffer remembers the old ones.
+    """
+
+    def __init__(self, config: MLAConfig, attention: AttentionBackend = "flash") -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Block(config, attention) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    @property
+    def head_weight(self) -> Tensor:
+        """The output head, (V, E): the embedding itself."""
+        return self.embed_tokens.weight
+
+    def forward(
+        self, ids_BL: Tensor, *, document_ids_BL: Tensor | None = None, positions_BL: Tensor | None = None
+    ) -> Tensor:
+        """Logits of the next token, (B, L, V). Arguments as for `hidden`."""
+        hidden_BLE = self.hidden(ids_BL, document_ids_BL=document_ids_BL, positions_BL=positions_BL)
+        return F.linear(hidden_BLE, self.head_weight)
+
+    def hidden(
+        self,
+        ids_BL: Tensor,
+        *,
+        document_ids_BL: Tensor | None = None,
+        positions_BL: Tensor | None = None,
+        cache: LatentCache | None = None,
+    ) -> Tensor:
+        """What the head reads, (B, L, E).
+
+        document_ids_BL: runs of equal ids in a row are documents that do not see each other, -1 is padding; without
+        it a row is one document. positions_BL: default, the offset in the document. cache: filled for `decode`.
+        """
+        row_tokens = ids_BL.shape[1]
+        packing = None if document_ids_BL is None else Packing.of(document_ids_BL)
+        if positions_BL is None:
+            positions_BL = (
+                torch.arange(row_tokens, device=ids_BL.device)[None] if packing is None else packing.positions_BL
+            )
+        angles = rotation(positions_BL, self.config.qk_rope_head_dim, self.config.rope_theta)
+        x_BLE = self.embed_tokens(ids_BL)
+        for layer, block in enumerate(self.layers):
+            x_BLE = block(x_BLE, angles, packing, cache, layer)
+        if cache is not None:
+            cache.advance(row_tokens)
+        return self.norm(x_BLE)
+
+    def decode(self, ids_B: Tensor, positions_B: Tensor, cache: LatentCache, bias_B1T: Tensor) -> Tensor:
+        """Take in one token per row after those cached; return the next token's logits, (B, V).
+
+        bias_B1T covers the cached tokens and the new one: 0 where a row may look, -inf elsewhere.
+        """
+        angles = rotation(positions_B[:, None], self.config.qk_rope_head_dim, self.config.rope_theta)
+        x_BE = self.embed_tokens(ids_B)
+        for layer, block in enumerate(self.layers):
+            assert isinstance(block, Block)
+            x_BE = block.decode(x_BE, angles, cache, layer, bias_B1T)
+        cache.advance(1)
+        return F.linear(self.norm(x_BE), self.head_weight)
