@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -64,7 +64,9 @@ class Tokenizer(_Section):
 
 
 class Tokens(_Section):
-    row_tokens: tuple[int, ...] = Field(min_length=1, description="lengths rows are packed to, one pack each")
+    row_tokens: tuple[Annotated[int, Field(ge=16)], ...] = Field(
+        min_length=1, description="lengths rows are packed to, one pack each"
+    )
     shard_rows: int = Field(ge=1, description="rows a shard holds")
 
 
