@@ -1,0 +1,37 @@
+"""The bundled items of the lm-eval tasks: what the task files under `tasks/` load, and which tasks there are.
+
+lm-eval calls `load_items` through a `!function` in the task's YAML file, so items come straight from the JSON lines
+beside it: no network, no cache in anybody's home, the same from every working directory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.params import BadInput
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+TASKS = Path(__file__).parent / "tasks"
+
+
+def available_tasks() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in TASKS.glob("*.yaml")))
+
+
+def check_tasks(names: tuple[str, ...]) -> None:
+    """Raises BadInput naming the first task that is not bundled."""
+    for name in names:
+        if name not in available_tasks():
+            raise BadInput(
+                f"params.yaml: evaluation.tasks: unknown task {name!r}; bundled are {', '.join(available_tasks())}"
+            )
+
+
+def load_items(*, task: str, **_metadata: Any) -> dict[str, Dataset]:
+    """The items of one task as lm-eval wants them. It passes the task file's `metadata` along, which we do not need."""
+    from datasets import Dataset
+
+    return {"test": Dataset.from_json(str(TASKS / f"{task}.jsonl"))}
