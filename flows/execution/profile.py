@@ -1,0 +1,81 @@
+"""Profiles: where and how stages run. Nothing here may change a result, so nothing here is in `params.yaml`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.params import BadInput, read_yaml
+
+if TYPE_CHECKING:
+    from flows.execution.base import Executor
+
+DIRECTORY = Path(__file__).parents[2] / "infra" / "profiles"
+_MODULES = {"local": "flows.execution.local", "kubernetes": "flows.execution.kubernetes"}
+
+
+class Profile(BaseModel):
+    """What every executor needs. An executor with needs of its own subclasses this; its module names it PROFILE."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    executor: str = Field(description="module of flows/execution that runs the stages")
+    max_parallel_stages: int = Field(ge=1, le=64)
+    grace_s: float = Field(gt=0, le=600, description="time a stage gets to save its work when it is told to stop")
+    timeout_s: float = Field(gt=0, description="a stage that runs longer is stopped")
+    timeouts_s: dict[str, float] = Field(
+        default_factory=dict, description="other limits, by stage or by the part of its name before @"
+    )
+    retries: int = Field(ge=0, le=20, description="after infrastructure faults only; bad input is never retried")
+    retry_delay_s: float = Field(ge=0)
+    min_free_disk_gb: float = Field(ge=0, description="refuse to start with less")
+    approval_timeout_s: float = Field(gt=0, description="how long a run waits for a person before the release")
+
+    def stage_timeout_s(self, stage: str) -> float:
+        return self.timeouts_s.get(stage, self.timeouts_s.get(stage.partition("@")[0], self.timeout_s))
+
+
+def profile_names() -> list[str]:
+    return sorted(path.stem for path in DIRECTORY.glob("*.yaml"))
+
+
+def load_profile(name: str) -> Profile:
+    """Read `infra/profiles/<name>.yaml`. Raises BadInput for an unknown profile, executor or field."""
+    path = DIRECTORY / f"{name}.yaml"
+    if name not in profile_names():
+        raise BadInput(f"profile = {name!r}: no such file in infra/profiles; {suggest(name, profile_names())}")
+    raw = read_yaml(path)
+    executor = raw.get("executor") if isinstance(raw, dict) else None
+    where = f"infra/profiles/{path.name}"
+    if executor not in _MODULES:
+        raise BadInput(f"{where}: executor = {executor!r}: unknown; {suggest(str(executor), list(_MODULES))}")
+    model = importlib.import_module(_MODULES[executor]).PROFILE
+    try:
+        profile = model.model_validate(raw)
+    except ValidationError as error:
+        raise BadInput("\n".join(_explain(where, model, item) for item in error.errors())) from None
+    assert isinstance(profile, Profile)
+    return profile
+
+
+def executor_class(name: str) -> type[Executor]:
+    """The class behind a profile's `executor`; its module is imported only when asked for."""
+    found: type[Executor] = importlib.import_module(_MODULES[name]).EXECUTOR
+    return found
+
+
+def suggest(value: str, known: list[str]) -> str:
+    """The remedy for a misspelt name: the closest known one, or all of them."""
+    close = difflib.get_close_matches(value, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
+
+
+def _explain(where: str, model: type[Profile], item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{where}: {place}: unknown field; {suggest(str(item['loc'][-1]), list(model.model_fields))}"
+    return f"{where}: {place} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}"
