@@ -143,9 +143,7 @@ def run_episodes(
     """Run every task to its end and return the records in the order of the tasks."""
     assert max_turns >= 1
     rollouts = [
-        Rollout.begin(
-            task, families[task.family].start(task), max_turns=max_turns, max_parse_errors=max_parse_errors
-        )
+        Rollout.begin(task, families[task.family].start(task), max_turns=max_turns, max_parse_errors=max_parse_errors)
         for task in tasks
     ]
     while live := [rollout for rollout in rollouts if rollout.end is None]:

@@ -48,7 +48,18 @@ CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 TOOLS_INTRO = "Tools:"
 
 Kind = Literal[
-    "role", "system", "tools", "user", "observation", "think", "analysis", "plan", "reflection", "action", "summary", "end"
+    "role",
+    "system",
+    "tools",
+    "user",
+    "observation",
+    "think",
+    "analysis",
+    "plan",
+    "reflection",
+    "action",
+    "summary",
+    "end",
 ]
 # Segments an assistant writes; every other one is given to it.
 ASSISTANT_KINDS: tuple[Kind, ...] = ("think", "analysis", "plan", "reflection", "action", "summary", "end")

@@ -1,0 +1,26 @@
+"""The registry of task families: what `params.trajectories.families` and `evaluation.held_out_families` may name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from components.agent.arithmetic import arithmetic_families
+from components.agent.environment import TaskFamily
+from components.agent.factbook import Knowledge
+from components.agent.lookups import lookup_families
+from components.params import BadInput
+
+
+def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
+    """Every family by name. Those that look things up search in `knowledge`."""
+    families: list[TaskFamily] = [*arithmetic_families(), *lookup_families(knowledge)]
+    return {family.name: family for family in families}
+
+
+def choose_families(families: dict[str, TaskFamily], names: Iterable[str], field: str) -> dict[str, TaskFamily]:
+    """The families called `names`. Raises BadInput naming `field` of params.yaml for one that does not exist."""
+    chosen = list(names)
+    for name in chosen:
+        if name not in families:
+            raise BadInput(f"{field}: no task family {name!r}; choose of {', '.join(sorted(families))}")
+    return {name: families[name] for name in chosen}
