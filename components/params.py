@@ -52,7 +52,7 @@ class TokenizerStage(_Section):
 
 class Tokenizer(_Section):
     vocab_size: int = Field(ge=300, le=262_144, description="entries, special tokens included")
-    max_bytes_per_domain: int = Field(ge=10_000, description="text read per domain, taken in document order")
+    max_bytes_per_domain: int = Field(ge=10_000, description="text read per domain, whole documents")
     stages: dict[str, TokenizerStage] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from components.tokenizer.bpe import MergeList, continue_merges
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from components.tokenizer.special import SPECIAL_TOKENS
 from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
+from components.tracking import flatten
 
 CURATED = Path("data/curated")
 OUTPUT = Path("artifacts/tokenizer")
@@ -52,32 +54,20 @@ class DomainText:
 def run(context: StageContext) -> None:
     """Train, compare with the single-stage baseline, write. Raises BadInput before anything is written."""
     params = context.params.tokenizer
-    verify(CURATED, read_manifest(CURATED, "curate"))
-    train = _read_split("train", params, context)
-    held_out = _read_split("heldout", params, context)
+    curated = read_manifest(CURATED, "curate")
+    verify(CURATED, curated)
+    train = _read_split("train", params, curated, context)
+    held_out = _read_split("heldout", params, curated, context)
     pieces = {domain: text.pieces for domain, text in train.items()}
     staged, sizes = learn_stages(params, pieces)
     tokenizer, baseline = build_tokenizer(staged), build_tokenizer(learn_single_stage(params, pieces))
-    figures = {
-        f"{split}/{domain}": {
-            "multi_stage": bytes_per_token(text, tokenizer),
-            "single_stage": bytes_per_token(text, baseline),
-            "bytes": text.size_bytes,
-        }
+    compression = {
+        split: {domain: _compare(text, tokenizer, baseline) for domain, text in domains.items()}
         for split, domains in (("train", train), ("held_out", held_out))
-        for domain, text in domains.items()
     }
     _write(tokenizer, params)
-    write_json(
-        METRICS, {"vocab_size": params.vocab_size, "tokens_learned": sizes, "bytes_per_token": _by_split(figures)}
-    )
-    context.tracker.log_metrics(
-        {
-            f"bytes_per_token/{place}/{name}": found[name]
-            for place, found in figures.items()
-            for name in ("multi_stage", "single_stage")
-        }
-    )
+    write_json(METRICS, {"vocab_size": params.vocab_size, "tokens_learned": sizes, "bytes_per_token": compression})
+    context.tracker.log_metrics(flatten(compression, "bytes_per_token"))
 
 
 def learn_stages(params: TokenizerParams, pieces: Mapping[str, Mapping[str, int]]) -> tuple[MergeList, dict[str, int]]:
@@ -122,38 +112,41 @@ def bytes_per_token(text: DomainText, tokenizer: Tokenizer) -> float:
     return text.size_bytes / tokens
 
 
-def _read_split(split: str, params: TokenizerParams, context: StageContext) -> dict[str, DomainText]:
-    """Up to `max_bytes_per_domain` of every domain of a split, whole documents in their order."""
+def _read_split(split: str, params: TokenizerParams, curated: Manifest, context: StageContext) -> dict[str, DomainText]:
+    """Up to `max_bytes_per_domain` of each domain's text in a split.
+
+    A domain may have no held-out documents (a few long books); in the training split it must have some.
+    """
     domains = sorted({domain for stage in params.stages.values() for domain in stage.domains})
     found: dict[str, DomainText] = {}
     for number, domain in enumerate(domains):
-        directory = CURATED / split / domain
-        pieces = count_pieces(_texts(directory, params.max_bytes_per_domain))
-        if not pieces:
+        if any(shard.name.startswith(f"{split}/{domain}/") for shard in curated.shards):
+            pieces = count_pieces(_texts(CURATED / split / domain, params.max_bytes_per_domain))
+            size_bytes = sum(len(piece) * count for piece, count in pieces.items())
+            found[domain] = DomainText(pieces=pieces, size_bytes=size_bytes)
+        elif split == "train":
             raise BadInput(
-                f"tokenizer.stages: domain {domain!r} has no documents in {directory}; drop the domain from its stage "
-                "or add a source of it to corpus.sources"
+                f"tokenizer.stages: domain {domain!r} has no documents in {CURATED / split}; drop the domain from its "
+                "stage or add a source of it to corpus.sources"
             )
-        found[domain] = DomainText(pieces=pieces, size_bytes=sum(len(p) * count for p, count in pieces.items()))
         context.progress.update(number + 1, len(domains), f"domains of {split} read")
     return found
 
 
 def _texts(directory: Path, max_bytes: int) -> Iterator[str]:
-    read_bytes = 0
-    for document in read_documents(directory) if directory.is_dir() else ():
-        if read_bytes >= max_bytes:
-            return
-        read_bytes += len(document.text.encode())
-        yield document.text
+    """Whole documents of a domain up to `max_bytes`, chosen by id: a fair sample of its sources, not the first one."""
+    sizes = sorted((document.id, len(document.text.encode())) for document in read_documents(directory))
+    before = accumulate((size for _, size in sizes), initial=0)
+    chosen = {name for (name, _), read_bytes in zip(sizes, before, strict=False) if read_bytes < max_bytes}
+    return (document.text for document in read_documents(directory) if document.id in chosen)
 
 
-def _by_split(figures: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Mapping[str, float]]]:
-    nested: dict[str, dict[str, Mapping[str, float]]] = {}
-    for place, found in figures.items():
-        split, _, domain = place.partition("/")
-        nested.setdefault(split, {})[domain] = found
-    return nested
+def _compare(text: DomainText, tokenizer: Tokenizer, baseline: Tokenizer) -> dict[str, float]:
+    return {
+        "multi_stage": bytes_per_token(text, tokenizer),
+        "single_stage": bytes_per_token(text, baseline),
+        "text_bytes": text.size_bytes,
+    }
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -16,12 +16,15 @@ from math import gcd, lcm
 from pathlib import Path
 from typing import Any
 
-import grain
 import numpy as np
+from absl import logging as absl_logging
 
 from components.lineage import Manifest, read_manifest
 from components.params import BadInput
 from components.tokens.shards import TokenShard, open_shards
+
+absl_logging.set_verbosity(absl_logging.ERROR)  # importing Grain warns that jax is missing, which nothing here uses
+import grain  # noqa: E402
 
 _SHARE_DENOMINATOR = 1_000_000  # shares are exact to a millionth
 

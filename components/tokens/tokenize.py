@@ -35,7 +35,9 @@ def run(context: StageContext) -> None:
     curated = read_manifest(CURATED, "curate")
     verify(CURATED, curated)
     tokenizer = load_tokenizer(TOKENIZER)
-    domains: list[str] = [domain for domain in TEXT_DOMAINS if (CURATED / "train" / domain).is_dir()]
+    domains: list[str] = [
+        domain for domain in TEXT_DOMAINS if any(shard.name.startswith(f"train/{domain}/") for shard in curated.shards)
+    ]
     total = sum(shard.documents for shard in curated.shards if shard.name.startswith("train/"))
     byte_lengths = tokenizer.byte_lengths()
     started_s = time.monotonic()
