@@ -1,0 +1,59 @@
+"""Stage `ingest`: the chosen sources as documents in `data/raw`, all of them or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.corpus.catalogue import CATALOGUE, choose, load_catalogue
+from components.corpus.documents import Document, write_documents
+from components.corpus.sources import read_source
+from components.lineage import Manifest, Shard, write_directory, write_manifest
+from components.params import BadInput
+from components.stage import StageContext
+
+RAW = Path("data/raw")
+
+
+def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> Manifest:
+    """Write `out/<source>/part-*.jsonl.zst` and the manifest. Raises BadInput, with `out` untouched, on any fault."""
+    sources = choose(load_catalogue(catalogue), ctx.params.corpus.sources)
+    shards: list[Shard] = []
+    counts = {"documents": Counter[str](), "text_bytes": Counter[str]()}
+
+    def counted(documents: Iterator[Document]) -> Iterator[Document]:
+        for document in documents:
+            for key in (f"domain/{document.domain}", f"licence/{document.licence}", f"source/{document.source}"):
+                counts["documents"][key] += 1
+                counts["text_bytes"][key] += len(document.text.encode())
+            yield document
+
+    with write_directory(out) as directory:
+        for number, (name, source) in enumerate(sources.items()):
+            ctx.progress.update(number, len(sources), "sources")
+            written = write_documents(directory / name, counted(read_source(name, source)))
+            if not written:
+                raise BadInput(f"corpus.sources: {name!r} holds no text; remove it or correct its catalogue entry")
+            shards += [shard.model_copy(update={"name": f"{name}/{shard.name}"}) for shard in written]
+        manifest = Manifest(
+            producer="ingest",
+            shards=tuple(sorted(shards, key=lambda shard: shard.name)),
+            totals={group: _totals(counts, group) for group in ("domain", "licence", "source")},
+            facts={"sources": {name: source.model_dump(mode="json", by_alias=True) for name, source in sources.items()}},
+        )
+        write_manifest(directory, manifest)
+    ctx.progress.update(len(sources), len(sources), "sources")
+    ctx.tracker.log_metrics(
+        {
+            f"{unit}.{domain}": value
+            for domain, row in manifest.totals["domain"].items()
+            for unit, value in row.items()
+        }
+    )
+    return manifest
+
+
+def _totals(counts: dict[str, Counter[str]], group: str) -> dict[str, dict[str, int]]:
+    names = sorted(key.partition("/")[2] for key in counts["documents"] if key.startswith(f"{group}/"))
+    return {name: {unit: counter[f"{group}/{name}"] for unit, counter in counts.items()} for name in names}
