@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from components.agent.arithmetic import arithmetic_families
+from components.agent.code_repair import CodeRepairFamily
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
@@ -13,7 +14,7 @@ from components.params import BadInput
 
 def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
     """Every family by name. Those that look things up search in `knowledge`."""
-    families: list[TaskFamily] = [*arithmetic_families(), *lookup_families(knowledge)]
+    families: list[TaskFamily] = [*arithmetic_families(), *lookup_families(knowledge), CodeRepairFamily()]
     return {family.name: family for family in families}
 
 

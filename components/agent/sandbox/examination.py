@@ -31,10 +31,7 @@ def _sees_processes() -> bool:
     """Whether a process that is no child of this job can be signalled (signal 0 asks without sending)."""
     if os.getpid() > 64:
         return True
-    for pid in range(3, 300):
-        if pid != os.getpid() and not _prevented(lambda pid=pid: os.kill(pid, 0)):
-            return True
-    return False
+    return any(pid != os.getpid() and not _prevented(lambda pid=pid: os.kill(pid, 0)) for pid in range(3, 300))
 
 
 def main() -> None:
@@ -42,7 +39,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "no_outside_files": _prevented(lambda: os.stat(outside)) and not Path("/proc/1").exists(),
+                "no_outside_files": _prevented(Path(outside).stat) and not Path("/proc/1").exists(),
                 "read_only_root": all(
                     _prevented(lambda place=place: Path(place, ".trivium-probe").write_text(""))
                     for place in ("/", "/usr", prefix, "/dev")

@@ -157,8 +157,8 @@ class _Job:
         expired = False
         while open_fds and not (expired and not init):
             left = deadline - time.monotonic()
-            ready = select.select([*open_fds, self.channel], [], [], max(left, 0))[0]
-            if self.channel in ready:
+            ready = select.select([*open_fds, self.channel.fileno()], [], [], max(left, 0))[0]
+            if self.channel.fileno() in ready:
                 os._exit(0)  # the owner speaks only between jobs: it is gone, and with pid 1 goes the cell
             if not ready and not expired:
                 expired = True
@@ -233,9 +233,8 @@ class _Job:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         if self.uid is not None:
-            for folder, _, names in os.walk(self.directory):
-                for path in (folder, *(f"{folder}/{name}" for name in names)):
-                    os.chown(path, self.uid, self.uid)
+            for path in (Path(self.directory), *Path(self.directory).rglob("*")):
+                os.chown(path, self.uid, self.uid)
 
     def _init(self, output: int, status: int, done: int) -> NoReturn:
         """Pid 1 of the job: reports how the job itself ended, and takes the rest along."""
@@ -307,7 +306,7 @@ def _roomy(limits: Limits) -> int:
 
 def _mode(path: str) -> int:
     try:
-        return os.stat(path).st_mode if path else 0
+        return Path(path).stat().st_mode if path else 0
     except OSError:
         return 0
 
