@@ -73,22 +73,20 @@ class ArithmeticFamily:
         tried = _mistake(rng, operands, signs) if wrong_branch else right
         observation = yield OracleStep(
             analysis=rng.choice(self.nouns),
-            plan=rng.choice(("Compute {}.", "Calculate {}.", "Work out {}.")).format(tried),
+            plan=rng.choice(("Find {}.", "Compute {}.", "Use {}.")).format(tried),
             call=_call(tried),
             label="wrong" if wrong_branch else "good",
         )
         if wrong_branch:
             observation = yield OracleStep(
                 reflection=_complaint(rng, operands, signs, tried, observation),
-                plan=rng.choice(("Compute {} instead.", "Try {} again.", "Redo it with {}.")).format(right),
+                plan=rng.choice(("Find {} instead.", "Now {}.", "Use {}.")).format(right),
                 call=_call(right),
                 label="recovery",
             )
         value = observation.content
         yield OracleStep(
-            reflection=rng.choice(("{0} gives {1}.", "{1} is the value of {0}.", "The tool says {1} for {0}.")).format(
-                right, value
-            ),
+            reflection=rng.choice(("{0} is {1}.", "It gives {1}.", "We get {1}.")).format(right, value),
             summary=rng.choice(("{}", "The answer is {}.")).format(value),
         )
 
@@ -105,7 +103,7 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "What is the sum of {0} and {1}?",
                 "{0} plus {1}?",
             ),
-            nouns=("A sum.", "Two numbers to add.", "This is an addition."),
+            nouns=("A sum.", "An addition.", "Add two numbers."),
         ),
         ArithmeticFamily(
             name="arithmetic_subtract",
@@ -117,7 +115,7 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "Take {1} away from {0}.",
                 "{0} minus {1}?",
             ),
-            nouns=("A difference.", "One number less another.", "This is a subtraction."),
+            nouns=("A difference.", "A subtraction.", "One less the other."),
         ),
         ArithmeticFamily(
             name="arithmetic_multiply",
@@ -129,7 +127,7 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "What is the product of {0} and {1}?",
                 "{0} times {1}?",
             ),
-            nouns=("A product.", "Two numbers to multiply.", "This is a multiplication."),
+            nouns=("A product.", "A multiplication.", "Two factors."),
         ),
         ArithmeticFamily(
             name="arithmetic_three_terms",

@@ -10,7 +10,7 @@ from components.agent.messages import ToolSpec
 
 CALCULATOR = ToolSpec(
     name="calculator",
-    description="Integers with + - * ( )",
+    description="",
     parameters={"type": "object", "properties": {"expression": {"type": "string"}}, "required": ["expression"]},
 )
 _MAX_CHARACTERS = 200

@@ -42,18 +42,22 @@ class ToolCall:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolSpec:
-    """What a model is told of a tool; `parameters` is a JSON schema of type object."""
+    """What a model is told of a tool; `parameters` is a JSON schema of type object. An empty description, for a tool
+    whose name says it all, is not shown: every token of it would be paid in every row."""
 
     name: str
     description: str
     parameters: dict[str, Any]
 
     def to_json(self) -> str:
-        return compact_json({"name": self.name, "description": self.description, "parameters": self.parameters})
+        return compact_json(self._function())
 
     def to_openai(self) -> dict[str, Any]:
-        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
-        return {"type": "function", "function": function}
+        return {"type": "function", "function": self._function()}
+
+    def _function(self) -> dict[str, Any]:
+        description = {"description": self.description} if self.description else {}
+        return {"name": self.name, **description, "parameters": self.parameters}
 
 
 @dataclass(frozen=True)

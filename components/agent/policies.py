@@ -113,7 +113,7 @@ class ModelPolicy:
         return len(self._prompt(conversation)) + self._max_turn_tokens <= self._context_tokens
 
     def act(self, conversations: Sequence[Conversation]) -> list[str]:
-        from model.generate import generate
+        from model import generate
 
         replies: list[str] = []
         for start in range(0, len(conversations), self._batch):
