@@ -162,7 +162,9 @@ class Gate(_Section):
     candidate: str
     baseline: str
     target_family: str = Field(description="family whose success must rise from baseline to candidate")
+    minimum_effect: float = Field(gt=0, lt=1, description="smallest rise of a success rate worth releasing for")
     non_inferiority_bits: float = Field(ge=0, description="bits per byte the candidate may lose on held-out text")
+    minimum_parse_rate: float = Field(ge=0, lt=1, description="share of the candidate's tool calls that can be read")
     confidence: float = Field(gt=0.5, lt=1)
     bootstrap_samples: int = Field(ge=100)
 
