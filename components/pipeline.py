@@ -89,3 +89,16 @@ def _node(stage: PipelineStage, graph: object) -> StageNode:
         outs=tuple(out.def_path for out in stage.outs),
         upstream=tuple(sorted(other.name for other in graph.successors(stage))),
     )
+
+
+def pull_run_cache(stage_name: str, root: Path = Path()) -> bool:
+    """Fetch the remote's run cache; whether it knows the outputs of this stage's work as it stands now.
+
+    Ask before `dvc repro --pull`: without an entry that command would run the stage here.
+    """
+    identity = identify(stage_name, root)
+    if identity is None:
+        return False
+    with _open(root) as repo:
+        repo.stage_cache.pull(None)
+        return (Path(repo.stage_cache.cache_dir) / identity.key[:2] / identity.key).is_dir()

@@ -1,0 +1,80 @@
+"""What runs inside a pod: unpack the workspace, run the one stage, push its outputs and run cache.
+
+`python -m flows.execution.pod` takes everything from its environment (the Job sets it). It exits as the stage did: 0 done,
+2 bad input, 75 interrupted with its work saved. Progress leaves as lines that begin with PROGRESS_PREFIX.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from components.params import BadInput
+from components.progress import VARIABLE as PROGRESS_VARIABLE
+from components.stage import EXIT_BAD_INPUT, fail
+from flows.execution.snapshot import unpack
+
+PROGRESS_PREFIX = "trivium-progress "
+STAGE_VARIABLE = "TRIVIUM_STAGE"
+SNAPSHOT_VARIABLE = "TRIVIUM_SNAPSHOT"
+REMOTE_VARIABLE = "TRIVIUM_REMOTE"
+WORKSPACE_VARIABLE = "TRIVIUM_WORKSPACE"
+_POLL_S = 0.5
+
+
+def configure_dvc(workspace: Path, remote: str) -> None:
+    """Point a workspace without git at the remote that is the exchange. Credentials stay in the environment."""
+    lines = ["[core]", "    no_scm = true", "    remote = exchange", "['remote \"exchange\"']", f"    url = {remote}"]
+    if os.environ.get("AWS_ENDPOINT_URL") and remote.startswith("s3://"):
+        lines.append(f"    endpointurl = {os.environ['AWS_ENDPOINT_URL']}")
+    (workspace / ".dvc" / "config.local").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run_forwarding(command: list[str], workspace: Path, progress_file: Path) -> int:
+    """Run `command` in a group of its own, print its progress, and pass SIGTERM and SIGINT on to all of it."""
+    environment = {**os.environ, PROGRESS_VARIABLE: str(progress_file), "PYTHONPATH": str(workspace)}
+    process = subprocess.Popen(command, cwd=workspace, env=environment, start_new_session=True)
+
+    def forward(signum: int, frame: FrameType | None) -> None:
+        os.killpg(process.pid, signum)
+
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, forward)
+    shown = ""
+    while True:
+        code = process.poll()
+        report = progress_file.read_text(encoding="utf-8") if progress_file.exists() else ""
+        if report and report != shown:
+            print(PROGRESS_PREFIX + report, flush=True)
+            shown = report
+        if code is not None:
+            return code
+        time.sleep(_POLL_S)
+
+
+def main() -> int:
+    """Run the stage named by the environment; the return value is the exit code."""
+    missing = [name for name in (STAGE_VARIABLE, SNAPSHOT_VARIABLE, REMOTE_VARIABLE) if not os.environ.get(name)]
+    if missing:
+        raise BadInput(f"{', '.join(missing)}: not set; this program is started by a stage's Job, see infra/kubernetes")
+    stage, snapshot, remote = (os.environ[name] for name in (STAGE_VARIABLE, SNAPSHOT_VARIABLE, REMOTE_VARIABLE))
+    workspace = Path(os.environ.get(WORKSPACE_VARIABLE, "/workspace")) / snapshot.rpartition("/")[2].partition(".")[0]
+    unpack(snapshot, workspace)
+    configure_dvc(workspace, remote)
+    dvc = [sys.executable, "-m", "dvc"]
+    code = run_forwarding([*dvc, "repro", "--single-item", "--pull", stage], workspace, workspace / ".progress.json")
+    if code != 0:
+        return code
+    return subprocess.run([*dvc, "push", "--quiet", "--run-cache", stage], cwd=workspace, check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BadInput as error:
+        fail("pod", str(error), EXIT_BAD_INPUT)
