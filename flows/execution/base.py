@@ -70,15 +70,20 @@ class Executor(Protocol):
         """
 
 
-def judge(stage: str, exit_code: int, lines: Sequence[str]) -> tuple[Outcome, str]:
-    """Outcome and message from the exit code of `dvc repro` and the last lines printed.
+def stage_exit_code(exit_code: int, lines: Sequence[str]) -> int:
+    """The stage's own exit code, from the exit code of `dvc repro` and the last lines printed.
 
-    DVC itself exits 255 whatever the stage did and names the stage's own exit code in its last error line.
+    DVC itself exits 255 whatever the stage did and names the stage's exit code in its last error line.
     """
+    named = [match for line in lines if (match := _EXITED.search(line.strip()))]
+    return int(named[-1].group(1)) if exit_code != 0 and named else exit_code
+
+
+def judge(stage: str, exit_code: int, lines: Sequence[str]) -> tuple[Outcome, str]:
+    """Outcome and message from the exit code of `dvc repro` and the last lines printed."""
     if exit_code == 0:
         return Outcome.DONE, ""
-    named = [match for line in lines if (match := _EXITED.search(line.strip()))]
-    code = int(named[-1].group(1)) if named else exit_code
+    code = stage_exit_code(exit_code, lines)
     own = [line.strip() for line in lines if line.startswith(f"{stage}: ")]
     errors = [line.strip() for line in lines if line.startswith("ERROR:")]
     said = (own or errors or [line.strip() for line in lines if line.strip()] or ["it printed nothing"])[-1]

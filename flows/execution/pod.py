@@ -1,7 +1,7 @@
 """What runs inside a pod: unpack the workspace, run the one stage, push its outputs and run cache.
 
-`python -m flows.execution.pod` takes everything from its environment (the Job sets it). It exits as the stage did: 0 done,
-2 bad input, 75 interrupted with its work saved. Progress leaves as lines that begin with PROGRESS_PREFIX.
+`python -m flows.execution.pod` takes everything from its environment (the Job sets it). It exits as the stage did: 0
+done, 2 bad input, 75 interrupted with its work saved. Progress leaves as lines that begin with PROGRESS_PREFIX.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
 from pathlib import Path
 from types import FrameType
 
 from components.params import BadInput
 from components.progress import VARIABLE as PROGRESS_VARIABLE
 from components.stage import EXIT_BAD_INPUT, fail
+from flows.execution.base import stage_exit_code
 from flows.execution.snapshot import unpack
 
 PROGRESS_PREFIX = "trivium-progress "
@@ -36,24 +39,43 @@ def configure_dvc(workspace: Path, remote: str) -> None:
 
 
 def run_forwarding(command: list[str], workspace: Path, progress_file: Path) -> int:
-    """Run `command` in a group of its own, print its progress, and pass SIGTERM and SIGINT on to all of it."""
+    """Run `command` in a group of its own, print its lines and progress, and pass SIGTERM and SIGINT on to all of it.
+
+    Returns the stage's own exit code.
+    """
     environment = {**os.environ, PROGRESS_VARIABLE: str(progress_file), "PYTHONPATH": str(workspace)}
-    process = subprocess.Popen(command, cwd=workspace, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=workspace,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    lines: deque[str] = deque(maxlen=60)
 
     def forward(signum: int, frame: FrameType | None) -> None:
         os.killpg(process.pid, signum)
 
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, forward)
+    threading.Thread(target=_report, args=(progress_file, process), daemon=True).start()
+    for line in process.stdout:
+        lines.append(line)
+        print(line, end="", flush=True)
+    return stage_exit_code(process.wait(), lines)
+
+
+def _report(progress_file: Path, process: subprocess.Popen[str]) -> None:
     shown = ""
-    while True:
-        code = process.poll()
-        report = progress_file.read_text(encoding="utf-8") if progress_file.exists() else ""
-        if report and report != shown:
+    while process.poll() is None:
+        report = progress_file.read_text(encoding="utf-8") if progress_file.exists() else shown
+        if report != shown:
             print(PROGRESS_PREFIX + report, flush=True)
             shown = report
-        if code is not None:
-            return code
         time.sleep(_POLL_S)
 
 
