@@ -121,7 +121,7 @@ def _read_split(split: str, params: TokenizerParams, curated: Manifest, context:
     found: dict[str, DomainText] = {}
     for number, domain in enumerate(domains):
         if any(shard.name.startswith(f"{split}/{domain}/") for shard in curated.shards):
-            pieces = count_pieces(_texts(CURATED / split / domain, params.max_bytes_per_domain))
+            pieces = count_pieces(sample_texts(CURATED / split / domain, params.max_bytes_per_domain))
             size_bytes = sum(len(piece) * count for piece, count in pieces.items())
             found[domain] = DomainText(pieces=pieces, size_bytes=size_bytes)
         elif split == "train":
@@ -133,7 +133,7 @@ def _read_split(split: str, params: TokenizerParams, curated: Manifest, context:
     return found
 
 
-def _texts(directory: Path, max_bytes: int) -> Iterator[str]:
+def sample_texts(directory: Path, max_bytes: int) -> Iterator[str]:
     """Whole documents of a domain up to `max_bytes`, chosen by id: a fair sample of its sources, not the first one."""
     sizes = sorted((document.id, len(document.text.encode())) for document in read_documents(directory))
     before = accumulate((size for _, size in sizes), initial=0)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sysconfig
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
 from components.tokenizer.bpe import MergeList, continue_merges
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from components.tokenizer.text import build_tokenizer
 from components.tokenizer.train import DomainText, bytes_per_token, count_pieces
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 
 def learn(counts: Counter[str], vocab_size: int, known: MergeList | None = None, min_count: int = 2) -> MergeList:
@@ -79,17 +81,14 @@ def test_every_merge_is_the_most_frequent_pair_of_its_moment(counts: dict[str, i
     for first, second in learned.merges:
         pairs: Counter[tuple[str, str]] = Counter()
         for piece, symbols in pieces.items():
-            for pair in zip(symbols, symbols[1:], strict=False):
+            for pair in itertools.pairwise(symbols):
                 pairs[pair] += counts[piece]
         best = min(pairs, key=lambda pair: (-pairs[pair], ids.ids[pair[0]], ids.ids[pair[1]]))
         assert (first, second) == best
         ids.add(ids.ids[first], ids.ids[second])
         pieces = {piece: merge_symbols(symbols, first, second) for piece, symbols in pieces.items()}
     left_over = Counter(
-        pair
-        for piece, symbols in pieces.items()
-        for pair in zip(symbols, symbols[1:], strict=False)
-        for _ in range(counts[piece])
+        pair for piece, symbols in pieces.items() for pair in itertools.pairwise(symbols) for _ in range(counts[piece])
     )
     assert len(learned.tokens) == 275 or all(count < 2 for count in left_over.values())
 
@@ -108,7 +107,10 @@ def merge_symbols(symbols: list[str], first: str, second: str) -> list[str]:
 
 
 def test_a_later_stage_keeps_the_earlier_merges_and_serves_its_own_text(library_text: list[str]) -> None:
-    poems = ["床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 3, "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。" * 3]
+    poems = [
+        "床前明月光，疑是地上霜。举头望明月，低头思故乡。" * 3,
+        "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。" * 3,
+    ]
     chinese = count_pieces(poems)
     first = learn(count_pieces(library_text[:20]), 600)
     before = list(first.merges)

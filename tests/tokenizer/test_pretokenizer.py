@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from hypothesis import given
 from hypothesis import strategies as st
+
+from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 
 
 def cuts(text: str) -> list[str]:
