@@ -16,6 +16,7 @@ from components.agent.draws import named_rng, split_of
 from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, ToolEnvironment
 from components.agent.messages import ToolCall
 
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
 
 
@@ -30,7 +31,7 @@ class CalculatorEnvironment(ToolEnvironment):
 
     def verify(self, answer: str) -> bool:
         """The last number of the answer is the exact value, and a calculation was made."""
-        numbers = _NUMBER.findall(answer)
+        numbers = _NUMBER.findall(_THOUSANDS.sub("", answer))
         return bool(numbers) and numbers[-1] == str(self.value) and self.succeeded_calls > 0
 
 
@@ -49,7 +50,7 @@ class ArithmeticFamily:
         while True:
             signs = self.operators(rng)
             operands = [_operand(rng) for _ in range(len(signs) + 1)]
-            if split_of(self.name, signs, *operands) == split:
+            if split_of(self.name, signs, *sorted(operands)) == split:
                 break
         expression = _join(operands, signs)
         prompt = rng.choice(self.phrasings).format(*operands, spaced=_join(operands, signs, " "))
@@ -182,9 +183,9 @@ def _complaint(rng: random.Random, operands: list[int], signs: str, tried: str, 
     if observation.status != "ok":
         return rng.choice(("The tool says: {0}.", "That failed: {0}.")).format(observation.content)
     faults = [f"{tried} is not {right}, so {observation.content} is wrong."]
-    got = int(observation.content)
-    last = (int(calculate(_join([operand % 10 for operand in operands], signs)).content)) % 10
-    if got % 10 != last:
+    got, value = int(observation.content), int(calculate(right).content)
+    last = value % 10
+    if value >= 0 and got >= 0 and got % 10 != last:
         faults.append(f"{right} ends in {last} but {observation.content} does not.")
     if set(signs) == {"+"} and got < max(operands):
         faults.append(f"A sum below {max(operands)} is wrong.")

@@ -71,7 +71,7 @@ class Policy(Protocol):
 
 @dataclass(kw_only=True)
 class Rollout:
-    """One live episode; also what an interactive chat steps through."""
+    """One live episode. A chat keeps its conversation and begins a new rollout with every message of the person."""
 
     environment: Environment
     conversation: Conversation
@@ -79,6 +79,7 @@ class Rollout:
     max_parse_errors: int = 3
     end: End | None = None
     answer: str | None = None
+    turns: int = 0
     parse_errors: int = 0
     tool_calls: int = 0
 
@@ -108,10 +109,11 @@ class Rollout:
         else:
             self.answer, self.end = turn.summary, "answered"
         conversation.messages += [Message("tool", observation.render()) for observation in observations]
+        self.turns += 1
         conversation.turns.append(Turn(text=text, calls=turn.calls, observations=observations, error=turn.error))
         if self.end is None and self.parse_errors >= self.max_parse_errors:
             self.end = "parse_errors"
-        if self.end is None and len(conversation.turns) >= self.max_turns:
+        if self.end is None and self.turns >= self.max_turns:
             self.end = "max_turns"
 
     def episode(self) -> Episode:

@@ -142,9 +142,8 @@ def to_openai(messages: Sequence[Message]) -> list[dict[str, Any]]:
                 {"id": name, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
                 for name, call in zip(waiting, message.calls, strict=True)
             ]
-        if message.role == "tool":
-            # The answer to a turn that could not be read belongs to no call.
-            entry["tool_call_id"] = waiting.pop(0) if waiting else "call_unreadable"
+        if message.role == "tool" and waiting:  # the answer to a turn that could not be read belongs to no call
+            entry["tool_call_id"] = waiting.pop(0)
         result.append(entry)
     return result
 
