@@ -1,0 +1,158 @@
+"""Stage `curate`: raw documents to text worth learning from, split into training and held-out documents.
+
+The held-out documents are chosen last, by hash, from what survived: near duplicates are gone by then, so none of
+them has a twin in the training text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from components.corpus.curation.decontamination import TASKS, benchmark_windows
+from components.corpus.curation.pipeline import (
+    EMAIL_REPLACEMENT,
+    IP_REPLACEMENT,
+    PASSES,
+    curate_documents,
+    read_dropped,
+    read_survivors,
+)
+from components.corpus.documents import Document, read_documents, write_documents
+from components.corpus.ingest import RAW
+from components.corpus.quarantine import QUARANTINE, read_set_aside
+from components.lineage import (
+    Manifest,
+    Shard,
+    canonical_json,
+    read_manifest,
+    sha256_json,
+    verify,
+    write_directory,
+    write_json,
+    write_manifest,
+    write_text,
+)
+from components.params import BadInput
+from components.stage import StageContext
+
+CURATED = Path("data/curated")
+METRICS = Path("metrics/curate.json")
+REMOVED = "removed.jsonl"  # id, domain, source, path and reason of every document that was dropped
+SPLITS = ("train", "heldout")
+
+
+def curate(ctx: StageContext, root: Path = Path()) -> dict[str, Any]:
+    """Write `data/curated` and `metrics/curate.json` below `root`; returns the metrics.
+
+    Raises BadInput for a corrupt shard, a quarantine of another corpus, or a domain too small to be split.
+    """
+    params = ctx.params.corpus
+    raw = read_manifest(root / RAW, "ingest")
+    verify(root / RAW, raw)
+    set_aside = read_set_aside(root / QUARANTINE, raw)
+    windows = benchmark_windows(root / TASKS, params.curation.decontamination.ngram_words)
+    with tempfile.TemporaryDirectory(prefix="curate-") as scratch:
+        curate_documents(
+            root / RAW,
+            Path(scratch),
+            params.curation,
+            windows,
+            set_aside,
+            before_pass=lambda number: ctx.progress.update(number, len(PASSES), "passes"),
+        )
+        survivors = list(read_survivors(Path(scratch)))
+        dropped = list(read_dropped(Path(scratch)))
+    splits = split(survivors, params.held_out_share, ctx.params.seed)
+    metrics = _measure(root / RAW, set_aside, survivors, dropped, splits)
+    with write_directory(root / CURATED) as directory:
+        shards: list[Shard] = []
+        for name, documents in splits.items():
+            for domain in sorted({document.domain for document in documents}):
+                place = f"{name}/{domain}"
+                written = write_documents(directory / place, (doc for doc in documents if doc.domain == domain))
+                shards += [shard.model_copy(update={"name": f"{place}/{shard.name}"}) for shard in written]
+        write_text(directory / REMOVED, "".join(f"{canonical_json(row)}\n" for row in dropped))
+        manifest = Manifest(
+            producer="curate",
+            shards=tuple(sorted(shards, key=lambda shard: shard.name)),
+            totals={name: _totals(documents) for name, documents in splits.items()},
+            facts={
+                "raw": sha256_json(raw.model_dump(mode="json")),
+                "benchmark_windows": sum(map(len, windows.values())),
+            },
+        )
+        write_manifest(directory, manifest)
+    write_json(root / METRICS, metrics)
+    ctx.progress.update(len(PASSES), len(PASSES), "passes")
+    ctx.tracker.log_metrics(
+        {
+            f"{unit}.{split_name}.{domain}": value
+            for split_name in SPLITS
+            for domain, row in manifest.totals[split_name]["domain"].items()
+            for unit, value in row.items()
+        }
+    )
+    return metrics
+
+
+def split(documents: Iterable[Document], held_out_share: float, seed: int) -> dict[str, list[Document]]:
+    """Documents for training and held-out ones, both in an order given by hash alone.
+
+    Of every domain the first `held_out_share` of the documents in that order, at least one, are held out.
+    Raises BadInput if a domain has but one document.
+    """
+    domains: dict[str, list[tuple[str, Document]]] = defaultdict(list)
+    for document in documents:
+        order = hashlib.sha256(f"{seed}:{document.id}".encode()).hexdigest()
+        domains[document.domain].append((order, document))
+    parts: dict[str, list[Document]] = {name: [] for name in SPLITS}
+    for domain, ordered in sorted(domains.items()):
+        ordered.sort(key=lambda pair: pair[0])
+        if len(ordered) < 2:
+            raise BadInput(
+                f"corpus.sources: domain {domain!r} keeps one document after curation, none would be left to train "
+                "on beside the held-out one; add a source of that domain or loosen corpus.curation"
+            )
+        held_out = max(1, round(held_out_share * len(ordered)))
+        parts["heldout"] += [document for _, document in ordered[:held_out]]
+        parts["train"] += [document for _, document in ordered[held_out:]]
+    return parts
+
+
+def _measure(
+    raw: Path,
+    set_aside: frozenset[int],
+    survivors: list[Document],
+    dropped: list[dict[str, str]],
+    splits: dict[str, list[Document]],
+) -> dict[str, Any]:
+    """What went in, what came out, and why the rest did not."""
+    removed: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in dropped:
+        removed[row["domain"]][row["reason"]] += 1
+    incoming = (document for number, document in enumerate(read_documents(raw)) if number not in set_aside)
+    return {
+        "in": _totals(incoming)["domain"],
+        "kept": {name: _totals(documents)["domain"] for name, documents in splits.items()},
+        "removed": {domain: dict(sorted(counts.items())) for domain, counts in sorted(removed.items())},
+        "quarantined_documents": len(set_aside),
+        "scrubbed_documents": sum("raw_id" in document.metadata for document in survivors),
+        "scrubbed_addresses": {
+            kind: sum(document.text.count(mark) for document in survivors if "raw_id" in document.metadata)
+            for kind, mark in (("email", EMAIL_REPLACEMENT), ("ip", IP_REPLACEMENT))
+        },
+    }
+
+
+def _totals(documents: Iterable[Document]) -> dict[str, dict[str, dict[str, int]]]:
+    totals: dict[str, dict[str, Counter[str]]] = {"domain": defaultdict(Counter), "licence": defaultdict(Counter)}
+    for document in documents:
+        for group, name in (("domain", document.domain), ("licence", document.licence)):
+            totals[group][name]["documents"] += 1
+            totals[group][name]["text_bytes"] += len(document.text.encode())
+    return {group: {name: dict(row) for name, row in sorted(rows.items())} for group, rows in totals.items()}
