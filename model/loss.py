@@ -60,14 +60,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 chunk = slice(start, start + chunk_rows)
                 hidden = hidden_NH[chunk].to(dtype)
                 targets_n1, weights_n1 = targets_N[chunk, None], weights_N[chunk, None]
-                logits_nV = (hidden @ head.T).float()
-                log_total_n1 = logits_nV.logsumexp(dim=-1, keepdim=True)
-                loss_sum += ((log_total_n1 - logits_nV.gather(1, targets_n1)) * weights_n1).sum()
+                log_p_nV = (hidden @ head.T).log_softmax(dim=-1, dtype=torch.float32)
+                loss_sum -= (log_p_nV.gather(1, targets_n1) * weights_n1).sum()
                 if d_hidden_NH is None and d_head_VH is None:
                     continue
-                # d loss / d logits = weight * (softmax - one-hot target), in place of the logits.
-                logits_nV.sub_(log_total_n1).exp_().mul_(weights_n1).scatter_add_(1, targets_n1, -weights_n1)
-                d_logits_nV = logits_nV.to(dtype)
+                # d loss / d logits = weight * (softmax - one-hot target), in place of the log-probabilities.
+                log_p_nV.exp_().mul_(weights_n1).scatter_add_(1, targets_n1, -weights_n1)
+                d_logits_nV = log_p_nV.to(dtype)
                 if d_hidden_NH is not None:
                     d_hidden_NH[chunk] = d_logits_nV @ head
                 if d_head_VH is not None:

@@ -1,7 +1,7 @@
 """Named shapes, from one that trains in minutes on two cores to the 1.96B one of the Youtu-LLM report.
 
-Token ids follow the project's tokenizer (BOS, EOS and PAD are its first special tokens, placed after the merges) or,
-for `youtu_2b`, the published model.
+Token ids follow the project's tokenizer, whose vocabulary ends in 16 special tokens, BOS, EOS and PAD first; for
+`youtu_2b` they are the published model's.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ PRESETS: dict[str, MLAConfig] = {
         v_head_dim=32,
         max_position_embeddings=2048,
         rope_theta=10_000.0,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
+        bos_token_id=4_080,
+        eos_token_id=4_081,
+        pad_token_id=4_082,
     ),
     # 21M: an hour on a small GPU.
     "micro": MLAConfig(
@@ -41,9 +41,9 @@ PRESETS: dict[str, MLAConfig] = {
         v_head_dim=64,
         max_position_embeddings=8192,
         rope_theta=10_000.0,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
+        bos_token_id=16_368,
+        eos_token_id=16_369,
+        pad_token_id=16_370,
     ),
     # 185M: a day on one large GPU.
     "small": MLAConfig(
@@ -59,9 +59,9 @@ PRESETS: dict[str, MLAConfig] = {
         v_head_dim=128,
         max_position_embeddings=32_768,
         rope_theta=100_000.0,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
+        bos_token_id=32_752,
+        eos_token_id=32_753,
+        pad_token_id=32_754,
     ),
     # 1,961,560,064: the published shape.
     "youtu_2b": MLAConfig(
