@@ -1,0 +1,222 @@
+"""The stage `check_trajectories`: every record against every invariant, then Great Expectations over the results.
+
+A record that fails is set aside in data/quarantine/trajectories with its reasons; what stays is trained on. When more
+fails than the gates allow, the generator is at fault and not the record: the stage ends with an error, nothing written.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.agent.environment import TaskFamily
+from components.agent.factbook import Knowledge
+from components.agent.families import load_families
+from components.corpus.documents import SHARD_SUFFIX, write_lines
+from components.home import home
+from components.lineage import (
+    Manifest,
+    describe_shard,
+    read_manifest,
+    verify,
+    write_directory,
+    write_json,
+    write_manifest,
+)
+from components.params import BadInput
+from components.stage import StageContext
+from components.trajectories.checks import RECORD_CHECKS, check_split
+from components.trajectories.record import Record, parse_record, read_record_lines
+from components.trajectories.replay import choose_replayed, replay
+from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
+
+QUARANTINE = Path("data/quarantine/trajectories")
+METRICS = Path("metrics/check_trajectories.json")
+PRODUCER = "check_trajectories"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One line of a shard and what was found: faults by check name. `replayed` is False where it was not sampled."""
+
+    shard: str
+    line_number: int
+    line: str
+    record: Record | None
+    faults: Mapping[str, str]
+    replayed: bool
+
+    @property
+    def family(self) -> str:
+        return self.shard.removesuffix(SHARD_SUFFIX)
+
+    def was_made(self, check: str) -> bool:
+        """Whether a check could be and was made on this line."""
+        return check == "schema" or (self.record is not None and (check != "replay" or self.replayed))
+
+
+def run(context: StageContext) -> None:
+    """Judge, gate, quarantine. Raises BadInput naming the gates that failed."""
+    from components.trajectories.expectations import judge_table
+    from components.trajectories.page import write_page
+
+    started_s = time.monotonic()
+    manifest = read_manifest(TRAJECTORIES, "synthesize")
+    verify(TRAJECTORIES, manifest)
+    families = load_families(Knowledge.load())
+    lines = [(path.name, number, line) for path, number, line in read_record_lines(TRAJECTORIES)]
+    judged = judge(
+        lines,
+        families,
+        seed=context.params.seed,
+        held_out_families=context.params.evaluation.held_out_families,
+        report=lambda done: context.progress.update(done, len(lines), "records"),
+    )
+    reports = home() / "reports" / "trajectories"
+    failed_gates = judge_table(table(judged), sum(shard.documents for shard in manifest.shards), reports)
+    weights = context.params.trajectories
+    write_page(
+        [item.record for item in judged if item.record is not None],
+        reports / "sample.html",
+        observation_weight=weights.observation_weight,
+        action_weight=weights.action_weight,
+    )
+    context.tracker.log_artifact(reports, "reports")
+    if failed_gates:
+        reasons = Counter(name for item in judged for name in item.faults)
+        examples = [
+            f"{item.shard} line {item.line_number}: {name}: {fault}"
+            for item in judged
+            for name, fault in item.faults.items()
+        ]
+        raise BadInput(
+            "\n".join(
+                [
+                    f"{TRAJECTORIES}: refused by {', '.join(failed_gates)} (records at fault by check: "
+                    f"{dict(sorted(reasons.items()))}); mend the generator and run `dvc repro synthesize`",
+                    *examples[:5],
+                ]
+            )
+        )
+    write_quarantine(judged)
+    write_json(METRICS, summarise(judged))
+    context.tracker.log_metrics(
+        {"seconds": time.monotonic() - started_s, "quarantined": sum(bool(item.faults) for item in judged)}
+    )
+
+
+def judge(
+    lines: Sequence[tuple[str, int, str]],
+    families: Mapping[str, TaskFamily],
+    *,
+    seed: int,
+    held_out_families: Sequence[str],
+    report: Any = lambda done: None,
+) -> list[Judged]:
+    """Every line (shard, number, text) with its faults. A second record of the same id is a fault of the second."""
+    parsed = [parse_record(line) for _, _, line in lines]
+    chosen = choose_replayed([record for record, _ in parsed if record is not None], seed)
+    seen: set[str] = set()
+    judged = []
+    for (shard, number, line), (record, fault) in zip(lines, parsed, strict=True):
+        faults = {"schema": fault} if record is None else find_faults(record, held_out_families)
+        replayed = record is not None and record.id in chosen
+        if record is not None:
+            if record.id in seen:
+                faults["unique_id"] = "another record has the same id"
+            seen.add(record.id)
+            difference = replay(record, families) if replayed else None
+            if difference:
+                faults["replay"] = difference
+        judged.append(
+            Judged(shard=shard, line_number=number, line=line, record=record, faults=faults, replayed=replayed)
+        )
+        report(len(judged))
+    return judged
+
+
+def find_faults(record: Record, held_out_families: Sequence[str]) -> dict[str, str]:
+    """What the record itself shows, by check name."""
+    found = {name: check(record) for name, check in RECORD_CHECKS.items()}
+    found["split"] = check_split(record, held_out_families)
+    return {name: fault for name, fault in found.items() if fault is not None}
+
+
+CHECK_NAMES = ("schema", *RECORD_CHECKS, "split", "unique_id", "replay")
+
+
+def table(judged: Sequence[Judged]) -> dict[str, list[Any]]:
+    """One row a line: 1 where a check passed, 0 where not, None where it was not made; `clean` is their sum."""
+    columns: dict[str, list[Any]] = {
+        "id": [item.record.id if item.record else f"{item.shard}:{item.line_number}" for item in judged],
+        "family": [item.family for item in judged],
+    }
+    for name in CHECK_NAMES:
+        columns[name] = [int(name not in item.faults) if item.was_made(name) else None for item in judged]
+    columns["clean"] = [int(not item.faults) for item in judged]
+    return columns
+
+
+def write_quarantine(judged: Sequence[Judged]) -> None:
+    """Records at fault with their reasons; the manifest names their lines, which the tokenizing stage leaves out."""
+    failing = [item for item in judged if item.faults]
+    left_out: dict[str, list[int]] = {}
+    for item in failing:
+        left_out.setdefault(item.shard, []).append(item.line_number)
+    with write_directory(QUARANTINE) as directory:
+        shards = []
+        if failing:
+            path = directory / f"records{SHARD_SUFFIX}"
+            write_lines(
+                path,
+                (
+                    {"shard": item.shard, "line": item.line_number, "reasons": dict(item.faults), "text": item.line}
+                    for item in failing
+                ),
+            )
+            shards.append(describe_shard(directory, path, documents=len(failing)))
+        source = read_manifest(TRAJECTORIES)
+        facts = {"lines": left_out, "trajectories": {shard.name: shard.sha256 for shard in source.shards}}
+        totals = dict(sorted(Counter(name for item in failing for name in item.faults).items()))
+        write_manifest(
+            directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals={"reasons": totals}, facts=facts)
+        )
+
+
+def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
+    """The figures of metrics/check_trajectories.json."""
+    names = sorted({item.family for item in judged})
+    replayed = [item for item in judged if item.replayed]
+    renderings = Counter(_words(item.record) for item in judged if item.record is not None)
+    return {
+        "records": len(judged),
+        "quarantined": sum(bool(item.faults) for item in judged),
+        "faults": {name: sum(name in item.faults for item in judged) for name in CHECK_NAMES},
+        "replayed": len(replayed),
+        "replay_share": sum("replay" not in item.faults for item in replayed) / len(replayed) if replayed else None,
+        "repeated_share": sum(count - 1 for count in renderings.values()) / max(len(judged), 1),
+        "families": {name: _summarise_family([item for item in judged if item.family == name]) for name in names},
+    }
+
+
+def _summarise_family(judged: Sequence[Judged]) -> dict[str, Any]:
+    records = [item.record for item in judged if item.record is not None]
+    steps = [step for record in records for step in record.steps]
+    return {
+        "records": len(judged),
+        "quarantined": sum(bool(item.faults) for item in judged),
+        "replayed": sum(item.replayed for item in judged),
+        "with_wrong_branch": sum(any(step.label == "wrong" for step in record.steps) for record in records),
+        "calls": sum(len(step.calls) for step in steps),
+        "prompts": len({record.task.prompt for record in records}),
+    }
+
+
+def _words(record: Record) -> str:
+    """What a model would see of a record: two with the same words teach the same."""
+    return json.dumps([record.task.prompt, [[step.phase, step.text] for step in record.steps]])

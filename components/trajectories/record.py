@@ -1,0 +1,213 @@
+"""The trajectory record `traj/1`: one episode as facts, before any rendering.
+
+A record keeps phases, calls and observations apart; `to_messages` turns it into the conversation every template
+renders. Its id is the hash of everything else in it. An assistant turn is a run of steps that ends with an action or
+with the summary; all steps of a turn carry the turn's label and loss weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.agent.environment import Label, Observation, Split, Status
+from components.agent.messages import Message, ToolCall, ToolSpec
+from components.agent.turns import compose_turn
+from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
+from components.lineage import Shard, describe_shard, sha256_json
+from components.params import BadInput
+
+Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
+Outcome = Literal["success", "failure"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+class Tool(_Part):
+    name: str
+    description: str
+    json_schema: dict[str, Any] = Field(validation_alias="schema", serialization_alias="schema")
+    schema_sha: str
+
+    @classmethod
+    def of(cls, spec: ToolSpec) -> Self:
+        schema_sha = sha256_json(spec.parameters)
+        return cls(name=spec.name, description=spec.description, json_schema=spec.parameters, schema_sha=schema_sha)
+
+    def spec(self) -> ToolSpec:
+        return ToolSpec(name=self.name, description=self.description, parameters=self.json_schema)
+
+
+class Call(_Part):
+    id: str
+    name: str
+    args: dict[str, Any]
+
+    def to_call(self) -> ToolCall:
+        return ToolCall(name=self.name, arguments=self.args)
+
+
+class Seen(_Part):
+    """One observation. `origin` is always `executed`: nothing here was made up."""
+
+    call_id: str
+    status: Status
+    content: str
+    sha: str = Field(description="sha256 of the content")
+    origin: Literal["executed"] = "executed"
+    trusted: Literal[False] = False
+    truncated: bool = False
+
+    def observation(self) -> Observation:
+        return Observation(status=self.status, content=self.content)
+
+
+class Reference(_Part):
+    step: int
+
+
+class Step(_Part):
+    i: int
+    phase: Phase
+    actor: Literal["assistant"] = "assistant"
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    obs: tuple[Seen, ...] = ()
+    label: Label = "good"
+    loss: float = Field(1.0, ge=0, le=1)
+    label_source: Literal["oracle"] = "oracle"
+    refs: tuple[Reference, ...] = Field((), description="of a recovery: the wrong step it repairs")
+
+
+class Parent(_Part):
+    """Where a branch left another record. Wrong branches lie inside their record, so every record is a root."""
+
+    id: None = None
+    at_step: None = None
+    kind: Literal["root"] = "root"
+
+
+class TaskFacts(_Part):
+    prompt: str
+    generator: str = Field(description="name of the task family")
+    gen_version: str
+    seed: int
+    split: Split
+
+
+class Answer(_Part):
+    value: str
+
+
+class Check(_Part):
+    name: str
+    passed: bool = Field(validation_alias="pass", serialization_alias="pass")
+
+
+class Verdict(_Part):
+    outcome: Outcome
+    checks: tuple[Check, ...]
+
+
+class Provenance(_Part):
+    teacher: None = None
+    licence: str
+    source_uri: str
+
+
+class Record(_Part):
+    """One trajectory."""
+
+    schema_name: Literal["traj/1"] = Field(default="traj/1", validation_alias="schema", serialization_alias="schema")
+    id: str
+    family_id: str = Field(description="records of one task; they share a split")
+    parent: Parent = Parent()
+    domain: str
+    task: TaskFacts
+    tools: tuple[Tool, ...]
+    steps: tuple[Step, ...]
+    answer: Answer
+    verdict: Verdict
+    provenance: Provenance
+
+    def content_id(self) -> str:
+        """sha256 of the canonical JSON of all but the id."""
+        return sha256_json(self.model_dump(mode="json", exclude={"id"}))
+
+    def identified(self) -> Record:
+        """The same record with its id computed."""
+        return self.model_copy(update={"id": self.content_id()})
+
+    def turns(self) -> list[list[Step]]:
+        """The steps grouped into assistant turns; a rest without action or summary is a turn too."""
+        turns: list[list[Step]] = [[]]
+        for step in self.steps:
+            turns[-1].append(step)
+            if step.phase in ("action", "summary"):
+                turns.append([])
+        return turns if turns[-1] else turns[:-1]
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec() for tool in self.tools)
+
+
+def to_messages(record: Record) -> list[Message]:
+    """The conversation: the task, then each turn and what its calls brought back."""
+    messages = [Message("user", record.task.prompt)]
+    for turn in record.turns():
+        text = {step.phase: step.text for step in turn}
+        calls = tuple(call.to_call() for step in turn for call in step.calls)
+        messages.append(
+            compose_turn(
+                analysis=text.get("analysis", ""),
+                plan=text.get("plan", ""),
+                reflection=text.get("reflection", ""),
+                calls=calls,
+                summary=text.get("summary", ""),
+            )
+        )
+        messages += [Message("tool", seen.observation().render()) for step in turn for seen in step.obs]
+    return messages
+
+
+def content_sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_records(directory: Path, family: str, records: Iterable[Record]) -> Shard:
+    """One shard a family: episodes are small, a shard of ten thousand is a few hundred kilobytes."""
+    rows = [record.model_dump(mode="json") for record in records]
+    path = directory / f"{family}{SHARD_SUFFIX}"
+    write_lines(path, rows)
+    return describe_shard(directory, path, documents=len(rows))
+
+
+def read_records(directory: Path) -> Iterator[Record]:
+    """All records below `directory`, by shard name. Raises BadInput naming the line that is no record."""
+    for path, number, line in read_record_lines(directory):
+        record, fault = parse_record(line)
+        if record is None:
+            raise BadInput(f"{path}: line {number}: {fault}; run `dvc repro synthesize`")
+        yield record
+
+
+def read_record_lines(directory: Path) -> Iterator[tuple[Path, int, str]]:
+    for path in sorted(directory.glob(f"*{SHARD_SUFFIX}")):
+        for number, line in enumerate(read_lines(path), start=1):
+            yield path, number, line
+
+
+def parse_record(line: str) -> tuple[Record | None, str]:
+    """The record of a line, or None and the first thing wrong with it."""
+    try:
+        return Record.model_validate_json(line), ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "line"
+        return None, f"{place}: {first['msg']}"
