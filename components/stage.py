@@ -6,8 +6,10 @@ Exit codes: 0 done; 2 bad input, nothing written; 75 interrupted with its work s
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -37,7 +39,9 @@ def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
     """
     try:
         params = schema.load(Path("params.yaml"))
-        with track_stage(name, params) as tracker:
+        # Of a stage on several devices (torchrun), the first rank alone has a tracked run.
+        first = os.environ.get("RANK", "0") == "0"
+        with track_stage(name, params) if first else nullcontext(StageTracker(run_id="")) as tracker:
             body(StageContext(name=name, params=params, progress=Progress.from_environment(name), tracker=tracker))
     except schema.BadInput as error:
         fail(name, str(error), EXIT_BAD_INPUT)
