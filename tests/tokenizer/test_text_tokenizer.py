@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -11,35 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.lineage import Manifest, describe_shard, write_json, write_manifest
 from components.params import BadInput
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
-
-VOCAB_SIZE = 600
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = Path(sysconfig.get_paths()["stdlib"])
-    texts = [path.read_text(encoding="utf-8") for path in sorted(root.glob("[ab]*.py"))]
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces(texts), VOCAB_SIZE - len(SPECIAL_TOKENS))
-    path = tmp_path_factory.mktemp("tokenizer")
-    build_tokenizer(learned).save(str(path / TOKENIZER_FILE))
-    write_json(path / CONFIG_FILE, tokenizer_config())
-    shards = tuple(describe_shard(path, path / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
-    write_manifest(path, Manifest(producer=PRODUCER, shards=shards))
-    return path
-
-
-@pytest.fixture(scope="module")
-def tokenizer(directory: Path) -> TextTokenizer:
-    return load_tokenizer(directory)
-
+from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
 
 untrusted = st.lists(st.one_of(st.text(max_size=30), st.sampled_from(SPECIAL_TOKENS)), max_size=8).map("".join)
 
@@ -49,7 +22,7 @@ untrusted = st.lists(st.one_of(st.text(max_size=30), st.sampled_from(SPECIAL_TOK
 def test_any_text_comes_back_and_holds_no_special_token(tokenizer: TextTokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     assert tokenizer.decode(ids) == text
-    assert all(number < VOCAB_SIZE - len(SPECIAL_TOKENS) for number in ids)
+    assert all(number < tokenizer.vocab_size - len(SPECIAL_TOKENS) for number in ids)
     assert int(tokenizer.byte_lengths()[ids].sum()) == len(text.encode())
 
 
@@ -60,8 +33,8 @@ def test_a_batch_is_its_texts(tokenizer: TextTokenizer, texts: list[str]) -> Non
 
 
 def test_special_tokens_are_the_end_of_the_vocabulary(tokenizer: TextTokenizer) -> None:
-    expected = range(VOCAB_SIZE - len(SPECIAL_TOKENS), VOCAB_SIZE)
-    assert tokenizer.vocab_size == VOCAB_SIZE
+    expected = range(tokenizer.vocab_size - len(SPECIAL_TOKENS), tokenizer.vocab_size)
+    assert tokenizer.vocab_size == 600
     assert list(tokenizer.special) == list(SPECIAL_TOKENS)
     assert list(tokenizer.special.values()) == list(expected)
     assert len({tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id}) == 3
@@ -96,7 +69,7 @@ def test_transformers_loads_it_with_the_same_ids(directory: Path, tokenizer: Tex
         tokenizer.eos_id,
         tokenizer.pad_id,
     )
-    assert len(theirs) == VOCAB_SIZE
+    assert len(theirs) == tokenizer.vocab_size
     assert theirs.convert_tokens_to_ids(list(SPECIAL_TOKENS)) == list(tokenizer.special.values())
 
 
