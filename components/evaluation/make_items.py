@@ -76,7 +76,9 @@ def factbook_items(package: Path) -> Iterator[dict[str, Any]]:
         far = set(capitals.values()) - near - {capitals[country]}
         wrong = generator.sample(sorted(near), min(len(near), OPTIONS - 1))
         wrong += generator.sample(sorted(far), OPTIONS - 1 - len(wrong))
-        yield _item(generator, f"capital-{country}", "capital", f"The capital of {country} is", capitals[country], wrong)
+        yield _item(
+            generator, f"capital-{country}", "capital", f"The capital of {country} is", capitals[country], wrong
+        )
     for country in generator.sample(sorted(regions), ITEMS_PER_TASK // 2):
         wrong = generator.sample(sorted(set(regions.values()) - {regions[country]}), OPTIONS - 1)
         yield _item(generator, f"region-{country}", "region", f"On the map, {country} is in", regions[country], wrong)

@@ -82,9 +82,7 @@ def _concatenate(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarra
     return tokens, np.arange(len(tokens)) - starts
 
 
-def _build(
-    tokens: np.ndarray, index_in_sequence: np.ndarray, order: int, vocab_size: int, bos_id: int
-) -> list[_Level]:
+def _build(tokens: np.ndarray, index_in_sequence: np.ndarray, order: int, vocab_size: int, bos_id: int) -> list[_Level]:
     """Count k-grams of every length, then turn counts into discounted shares and back-off masses."""
     keys_of, suffixes_of, raw_of, first_token_of = [], [], [], []
     shorter = np.zeros(len(tokens), dtype=np.int64)  # id of the (k-1)-gram ending at each token
@@ -92,24 +90,26 @@ def _build(
     for length in range(1, order + 1):
         ends = ends[index_in_sequence[ends] >= length - 1]
         prefix = shorter[ends - 1] if length > 1 else np.zeros(len(ends), dtype=np.int64)
-        keys, first, inverse, counts = np.unique(
+        keys, first, inverse, occurrences = np.unique(
             prefix * vocab_size + tokens[ends], return_index=True, return_inverse=True, return_counts=True
         )
         keys_of.append(keys)
         suffixes_of.append(shorter[ends[first]])
         first_token_of.append(tokens[ends[first] - (length - 1)])
-        raw_of.append(counts.astype(np.float64))
+        raw_of.append(occurrences.astype(np.float64))
         shorter = np.full(len(tokens), ABSENT, dtype=np.int64)
         shorter[ends] = inverse
 
     levels = []
     for length in range(1, order + 1):
-        counts = raw_of[length - 1]
+        counts: np.ndarray = raw_of[length - 1]
         if length < order:
             # A lower order speaks where the higher one knows nothing, so what counts there is after how many different
             # tokens a gram was seen. One that begins a document has none before it: its plain count stands.
             extended = np.bincount(suffixes_of[length], minlength=len(counts)).astype(np.float64)
             counts = np.where(first_token_of[length - 1] == bos_id, counts, np.maximum(extended, 1.0))
+        if length == 1:
+            counts = np.where(keys_of[0] == bos_id, 0.0, counts)  # given, never predicted: it must not cost any mass
         contexts = len(keys_of[length - 2]) if length > 1 else 1
         levels.append(_discount(keys_of[length - 1], counts, contexts, vocab_size))
     return levels

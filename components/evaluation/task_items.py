@@ -6,6 +6,8 @@ beside it: no network, no cache in anybody's home, the same from every working d
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,3 +37,11 @@ def load_items(*, task: str, **_metadata: Any) -> dict[str, Dataset]:
     from datasets import Dataset
 
     return {"test": Dataset.from_json(str(TASKS / f"{task}.jsonl"))}
+
+
+def read_texts(tasks: Sequence[str], limit: int) -> Iterator[tuple[str, str]]:
+    """Name and full text, right answer included, of the first `limit` items of each task."""
+    for task in tasks:
+        lines = (TASKS / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()
+        for item in map(json.loads, lines[:limit]):
+            yield f"{task}/{item['id']}", f"{item['query']} {item['choices'][item['gold']]}"

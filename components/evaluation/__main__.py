@@ -1,0 +1,58 @@
+"""`python -m components.evaluation evaluate NAME` and `gate`: the stages `evaluate@NAME` and `gate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from components import params as schema
+from components.stage import EXIT_BAD_INPUT, StageContext, fail, run_stage
+
+app = typer.Typer(help="What a checkpoint can do, and whether a candidate may be released.", add_completion=False)
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(help="An entry of `curriculum` in params.yaml, e.g. agentic.")],
+) -> None:
+    """Score checkpoints/NAME: held-out bits per byte, lm-eval tasks, the agent loop on held-out tasks.
+
+    Writes data/evaluations/NAME (every item) and metrics/evaluate/NAME.json (the figures).
+    """
+
+    def body(context: StageContext) -> None:
+        from components.evaluation.evaluate import run
+
+        run(context, name)
+
+    try:
+        check_stage(schema.load(), name)
+    except schema.BadInput as error:  # before a run is tracked under a name that no stage has
+        fail(f"evaluate@{name}", str(error), EXIT_BAD_INPUT)
+    run_stage(f"evaluate@{name}", body)
+
+
+@app.command()
+def gate() -> None:
+    """Compare gate.candidate with gate.baseline item by item and write the verdict to metrics/gate.json.
+
+    Ends with 0 whatever the verdict: PASS, HOLD or INSUFFICIENT_POWER. Whoever releases reads it there.
+    """
+
+    def body(context: StageContext) -> None:
+        from components.evaluation.gate import run
+
+        run(context)
+
+    run_stage("gate", body)
+
+
+def check_stage(params: schema.Params, name: str) -> None:
+    """Raises BadInput unless `name` is an entry of the curriculum."""
+    if name not in params.curriculum:
+        raise schema.BadInput(f"curriculum.{name}: no such stage; known: {', '.join(params.curriculum)}")
+
+
+if __name__ == "__main__":
+    app()

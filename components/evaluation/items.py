@@ -1,0 +1,65 @@
+"""Item-level results on disk: a Parquet file per kind of evaluation, the same bytes for the same results.
+
+Intervals and paired tests need every item, not means; the gate reads nothing else. The columns of a file are the
+fields of a dataclass. Numbers are rounded to six decimals, far below what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.params import BadInput
+
+BITS_FILE = "bits_per_byte.parquet"
+AGENT_FILE = "agent.parquet"
+TASKS_FILE = "tasks.parquet"
+_DECIMALS = 6
+_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    tuple[float, ...]: pa.list_(pa.float64()),
+}
+
+Item = TypeVar("Item")
+
+
+def write_items(path: Path, kind: type[Item], items: Sequence[Item]) -> None:
+    """Write dataclass instances in the order given."""
+    rows = [{name: _rounded(value) for name, value in asdict(item).items()} for item in items]  # type: ignore[call-overload]
+    pq.write_table(pa.Table.from_pylist(rows, schema=_schema(kind)), path, compression="zstd")
+
+
+def read_items(path: Path, kind: type[Item]) -> list[Item]:
+    """Read them back. Raises BadInput if the file is missing, torn, or has other columns."""
+    remedy = "run `dvc repro` for the evaluation that writes it"
+    try:
+        table = pq.read_table(path)
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise BadInput(f"{path}: cannot be read ({str(error).splitlines()[0]}); {remedy}") from None
+    schema = _schema(kind)
+    if not table.schema.equals(schema):
+        raise BadInput(f"{path}: columns = {table.schema.names}, but {schema.names} are needed; {remedy}")
+    tuples = {field.name for field in schema if pa.types.is_list(field.type)}
+    return [
+        kind(**{name: tuple(value) if name in tuples else value for name, value in row.items()})
+        for row in table.to_pylist()
+    ]
+
+
+def _schema(kind: type[Any]) -> pa.Schema:
+    hints = get_type_hints(kind)
+    return pa.schema([pa.field(field.name, _TYPES[hints[field.name]]) for field in fields(kind)])
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DECIMALS)
+    return [_rounded(part) for part in value] if isinstance(value, tuple) else value
