@@ -27,7 +27,7 @@ def calculate(expression: str) -> Observation:
         tree = ast.parse(expression.strip(), mode="eval")
         return Observation(status="ok", content=str(_value(tree.body, _MAX_DEPTH)))
     except SyntaxError:
-        return _error(f"cannot read {expression!r}")
+        return _error(f"cannot read {expression[:40]!r}")
     except (ValueError, RecursionError, MemoryError) as error:  # ast.parse raises these on null bytes and deep nesting
         return _error(str(error) or "too deep")
 
