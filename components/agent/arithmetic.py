@@ -184,7 +184,7 @@ def _complaint(rng: random.Random, operands: list[int], signs: str, tried: str, 
         return rng.choice(("The tool says: {0}.", "That failed: {0}.")).format(observation.content)
     faults = [f"{tried} is not {right}, so {observation.content} is wrong."]
     got, value = int(observation.content), int(calculate(right).content)
-    last = value % 10
+    last = int(calculate(_join([operand % 10 for operand in operands], signs)).content) % 10
     if value >= 0 and got >= 0 and got % 10 != last:
         faults.append(f"{right} ends in {last} but {observation.content} does not.")
     if set(signs) == {"+"} and got < max(operands):
