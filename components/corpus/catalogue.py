@@ -11,7 +11,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.corpus.packages import Registry
 from components.params import BadInput, Domain, read_yaml
@@ -106,16 +106,23 @@ Source = Annotated[
     StarterSource | PackageSource | LocalSource | S3Source | HttpSource | HuggingFaceSource,
     Field(discriminator="kind"),
 ]
-_CATALOGUE = TypeAdapter(dict[str, Source])
 
 
-def load_catalogue(path: Path = CATALOGUE) -> dict[str, Source]:
-    """All sources by name. Raises BadInput naming every wrong field."""
+class Catalogue(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accepted_licences: tuple[str, ...] = Field(min_length=1, description="a corpus with any other is refused")
+    sources: dict[str, Source]
+
+
+def load_catalogue(path: Path = CATALOGUE) -> Catalogue:
+    """Read the catalogue. Raises BadInput naming every wrong field."""
     try:
-        return _CATALOGUE.validate_python((read_yaml(path) or {}).get("sources", {}))
+        return Catalogue.model_validate(read_yaml(path) or {})
     except ValidationError as error:
-        lines = [f"{path}: sources.{_place(item['loc'])}: {item['msg']}" for item in error.errors()]
-        raise BadInput("\n".join(lines)) from None
+        raise BadInput("\n".join(f"{path}: {_place(item['loc'])}: {item['msg']}" for item in error.errors())) from None
 
 
 def choose(catalogue: dict[str, Source], names: tuple[str, ...], *, where: str = "corpus.sources") -> dict[str, Source]:
@@ -131,5 +138,5 @@ def choose(catalogue: dict[str, Source], names: tuple[str, ...], *, where: str =
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Path of a field without the discriminator's tag."""
-    return ".".join(str(part) for index, part in enumerate(location) if index != 1 or len(location) == 2)
+    """Path of a field; `sources.<name>.<kind>.<field>` without the kind, which is pydantic's addition."""
+    return ".".join(str(part) for index, part in enumerate(location) if index != 2 or location[0] != "sources")

@@ -18,7 +18,7 @@ RAW = Path("data/raw")
 
 def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> Manifest:
     """Write `out/<source>/part-*.jsonl.zst` and the manifest. Raises BadInput, with `out` untouched, on any fault."""
-    sources = choose(load_catalogue(catalogue), ctx.params.corpus.sources)
+    sources = choose(load_catalogue(catalogue).sources, ctx.params.corpus.sources)
     shards: list[Shard] = []
     counts = {"documents": Counter[str](), "text_bytes": Counter[str]()}
 
@@ -40,16 +40,14 @@ def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> M
             producer="ingest",
             shards=tuple(sorted(shards, key=lambda shard: shard.name)),
             totals={group: _totals(counts, group) for group in ("domain", "licence", "source")},
-            facts={"sources": {name: source.model_dump(mode="json", by_alias=True) for name, source in sources.items()}},
+            facts={
+                "sources": {name: source.model_dump(mode="json", by_alias=True) for name, source in sources.items()}
+            },
         )
         write_manifest(directory, manifest)
     ctx.progress.update(len(sources), len(sources), "sources")
     ctx.tracker.log_metrics(
-        {
-            f"{unit}.{domain}": value
-            for domain, row in manifest.totals["domain"].items()
-            for unit, value in row.items()
-        }
+        {f"{unit}.{domain}": value for domain, row in manifest.totals["domain"].items() for unit, value in row.items()}
     )
     return manifest
 

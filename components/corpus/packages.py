@@ -24,6 +24,8 @@ from components.params import BadInput
 
 Registry = Literal["pypi", "npm", "debian"]
 _FETCH_TIMEOUT_S = 600
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+_PIP_DOWNLOAD = (*_PIP, "download", "--quiet", "--no-input", "--no-deps", "--only-binary=:all:")
 _CLIENTS: dict[Registry, str] = {"pypi": "pip", "npm": "npm", "debian": "apt-get"}
 
 
@@ -55,8 +57,7 @@ def fetch(registry: Registry, name: str, version: str, sha256: str | None, *, wh
 
 def _download(registry: Registry, name: str, version: str, directory: Path, where: str) -> None:
     commands: dict[Registry, list[str]] = {
-        "pypi": [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-input"]
-        + ["--no-deps", "--only-binary=:all:", "--dest", str(directory), f"{name}=={version}"],
+        "pypi": [*_PIP_DOWNLOAD, "--dest", str(directory), f"{name}=={version}"],
         "npm": ["npm", "pack", f"{name}@{version}", "--ignore-scripts", "--pack-destination", str(directory)],
         "debian": ["apt-get", "download", "--quiet", f"{name}={version}"],
     }

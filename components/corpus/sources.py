@@ -144,7 +144,9 @@ def _huggingface(name: str, source: HuggingFaceSource) -> Iterator[Raw]:
                 )
             yield f"{source.split}#{number}", row[source.text_field], {}
     except (OSError, ValueError, httpx.HTTPError, datasets.exceptions.DatasetsError) as error:
-        raise BadInput(f"{where}: {_one_line(error)}; check the name, the revision, the split and the network") from error
+        raise BadInput(
+            f"{where}: {_one_line(error)}; check the name, the revision, the split and the network"
+        ) from error
 
 
 def _folder(root: Path, pattern: str) -> Iterator[tuple[str, bytes]]:

@@ -53,7 +53,7 @@ PASSES = ("filter", "exact_duplicates", "near_duplicate_signatures", "near_dupli
 
 
 class CorpusReader(PipelineStep):
-    """Our documents as datatrove's, without those at the positions set aside. Unlike JsonlReader it refuses a corrupt line."""
+    """Our documents as datatrove's, without those set aside. Unlike JsonlReader it refuses a corrupt line."""
 
     type = "reader"
     name = "corpus"
@@ -83,7 +83,9 @@ def curate_documents(
 
     `before_pass` is told the number of the pass (an index into PASSES) about to start.
     """
-    folders = {name: str(scratch / name) for name in ("filter", "exact_duplicates", "near_duplicates", "exact", "minhash")}
+    folders = {
+        name: str(scratch / name) for name in ("filter", "exact_duplicates", "near_duplicates", "exact", "minhash")
+    }
     words = MixedScriptWords()
     minhash = minhash_config(params.minhash_threshold)
 

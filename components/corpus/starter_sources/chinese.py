@@ -11,6 +11,7 @@ from components.corpus.packages import read_members
 from components.corpus.starter_sources import Entry, sample
 
 _POEMS_A_DOCUMENT = 25
+_MIN_CHARACTERS = 60
 _SHARE_OF_POEMS = 0.16
 _LEFT_OUT = ("wenzimengqiu", "sanzijing-traditional")  # a table of glyphs; a second edition of a primer
 _NOTES = ("abstract", "preface", "tags")  # editors' modern notes, not the classical texts
@@ -71,9 +72,9 @@ def _groups(poems: list[tuple[str, dict[str, Any]]]) -> Iterator[Entry]:
         here = (folder, poem["author"])
         if group and (here != key or len(group) == _POEMS_A_DOCUMENT):
             collection, author = key
-            yield Entry(
-                path=f"package/dist/{collection}#{number:05d}", text="\n\n".join(group), metadata={"author": author}
-            )
+            text = "\n\n".join(group)
+            if len(text) >= _MIN_CHARACTERS:  # of some poems only a line has come down to us
+                yield Entry(path=f"package/dist/{collection}#{number:05d}", text=text, metadata={"author": author})
             group, number = [], number + 1
         key = here
         title = poem.get("rhythmic") or poem.get("title") or ""

@@ -17,12 +17,43 @@ _MIN_TAGGED_USES = 2
 _SECTIONS = ("Introduction", "Geography", "People and Society", "Government", "Economy")
 # Addresses, party lists and tables of figures that repeat from country to country.
 _LEFT_OUT_FIELDS = (
-    ("Diplomatic", "Political", "International organization", "Age structure", "Sex ratio", "Stock of", "Dependency")
-    + ("Drinking water", "Sanitation", "HIV/AIDS", "Exchange rates", "Environment - international", "Map references")
-    + ("Maritime claims", "Commercial bank", "Central bank", "Market value", "Household income", "Reserves of")
-    + ("Legislative branch", "Judicial branch", "Executive branch", "Administrative divisions", "Citizenship")
-    + ("GDP - composition", "GDP (official", "Net migration", "Contraceptive", "Children under", "Debt -", "Taxes and")
-    + ("School life", "Unemployment", "Geographic coordinates", "Area - comparative", "Constitution", "Major infectious")
+    "Diplomatic",
+    "Political",
+    "International organization",
+    "Age structure",
+    "Sex ratio",
+    "Stock of",
+    "Dependency",
+    "Drinking water",
+    "Sanitation",
+    "HIV/AIDS",
+    "Exchange rates",
+    "Environment - international",
+    "Map references",
+    "Maritime claims",
+    "Commercial bank",
+    "Central bank",
+    "Market value",
+    "Household income",
+    "Reserves of",
+    "Legislative branch",
+    "Judicial branch",
+    "Executive branch",
+    "Administrative divisions",
+    "Citizenship",
+    "GDP - composition",
+    "GDP (official",
+    "Net migration",
+    "Contraceptive",
+    "Children under",
+    "Debt -",
+    "Taxes and",
+    "School life",
+    "Unemployment",
+    "Geographic coordinates",
+    "Area - comparative",
+    "Constitution",
+    "Major infectious",
 )
 _LEFT_OUT_FILES = ("meta/", "oceans/", "world/")
 
@@ -88,9 +119,7 @@ def factbook(archives: dict[str, Path]) -> Iterator[Entry]:
         fields = {field: value for field, (where, _) in _FIELDS.items() if (value := _short(profile, field, where))}
         sentences = [_FIELDS[field][1].format(country=country, value=value) for field, value in fields.items()]
         sections = [
-            f"{section}\n" + "\n".join(_lines(content))
-            for section, content in profile.items()
-            if section in _SECTIONS
+            f"{section}\n" + "\n".join(_lines(content)) for section, content in profile.items() if section in _SECTIONS
         ]
         text = "\n\n".join([country, " ".join(sentences), *sections])
         yield Entry(path=path, text=text, metadata={"country": country, "fields": fields})

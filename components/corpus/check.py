@@ -1,0 +1,123 @@
+"""Stage `check_corpus`: Great Expectations judges the raw documents.
+
+Documents that fail go to `data/quarantine/corpus` with their reasons. A corpus that fails as a whole ends the stage
+with exit code 2. Either way the data docs, which carry times, go to the tracked run and to `reports/corpus` under
+the home directory, for people; the outputs other stages read stay free of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from components.corpus.catalogue import CATALOGUE, load_catalogue
+from components.corpus.documents import read_documents
+from components.corpus.expectations import (
+    Finding,
+    Judge,
+    corpus_expectations,
+    document_expectations,
+    quarantine_expectations,
+    source_expectations,
+    text_expectations,
+)
+from components.corpus.ingest import RAW
+from components.corpus.quarantine import QUARANTINE, write_quarantine
+from components.corpus.statistics import document_statistics, source_statistics, text_sample
+from components.home import home
+from components.lineage import read_manifest, verify, write_directory, write_json
+from components.params import BadInput
+from components.stage import StageContext
+
+METRICS = Path("metrics/check_corpus.json")
+_STEPS = 4
+_REMEDIES = {
+    "quarantined": "see the reasons in the data docs, then repair or drop the source they come from",
+    "licence": "drop the source, or add its licence to accepted_licences of the catalogue if it may be used",
+    "source": "repair the source whose documents were all refused, or drop it from corpus.sources",
+    "id": "drop the source that repeats its documents",
+    "documents": "drop the source or widen what it takes in",
+}
+
+
+def check(ctx: StageContext, root: Path = Path(), catalogue: Path = CATALOGUE) -> dict[str, Any]:
+    """Write quarantine and metrics below `root`; returns the metrics.
+
+    Raises BadInput, with nothing but the data docs written, if an expectation on the whole corpus fails.
+    """
+    accepted = load_catalogue(catalogue).accepted_licences
+    raw = read_manifest(root / RAW, "ingest")
+    verify(root / RAW, raw)
+    ctx.progress.update(0, _STEPS, "steps")
+    statistics = document_statistics(read_documents(root / RAW))
+    sample = text_sample(read_documents(root / RAW))
+    ctx.progress.update(1, _STEPS, "steps")
+    docs = home() / "reports" / "corpus"
+    with write_directory(docs) as site:
+        judge = Judge(site)
+        on_documents = judge.judge(
+            "rows", {"documents": (statistics, document_expectations()), "text": (sample, text_expectations())}
+        )
+        ctx.progress.update(2, _STEPS, "steps")
+        reasons = _reasons(on_documents)
+        statistics["quarantined"] = statistics["position"].isin(list(reasons)).astype(int)
+        left = statistics[statistics["quarantined"] == 0]
+        on_corpus = judge.judge(
+            "whole",
+            {
+                "quarantine": (statistics, quarantine_expectations()),
+                "corpus": (left, corpus_expectations(raw.totals["source"], accepted)),
+                "sources": (source_statistics(left), source_expectations()),
+            },
+        )
+    ctx.tracker.log_artifact(docs, "data_docs")
+    ctx.progress.update(3, _STEPS, "steps")
+    _refuse(on_corpus, docs)
+    refused = {
+        position: (document, reasons[position])
+        for position, document in enumerate(read_documents(root / RAW))
+        if position in reasons
+    }
+    write_quarantine(root / QUARANTINE, refused, raw)
+    metrics = {
+        "documents": len(statistics),
+        "quarantined": len(refused),
+        "expectations": [_row(finding) for finding in (*on_documents, *on_corpus)],
+    }
+    write_json(root / METRICS, metrics)
+    ctx.tracker.log_metrics({"documents": len(statistics), "quarantined": len(refused)})
+    ctx.progress.update(_STEPS, _STEPS, "steps")
+    return metrics
+
+
+def _reasons(findings: list[Finding]) -> dict[int, list[str]]:
+    """What each refused document failed, by position."""
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for finding in findings:
+        for position in finding.failed_positions:
+            reasons[position].append(f"{finding.column}: {finding.expectation} {finding.wanted}")
+    return dict(sorted(reasons.items()))
+
+
+def _refuse(findings: list[Finding], docs: Path) -> None:
+    faults = [
+        f"{finding.expectation} on {finding.table}.{finding.column}: observed {finding.observed}, "
+        f"wanted {finding.wanted}; {_REMEDIES[finding.column]} (data docs: {docs / 'index.html'})"
+        for finding in findings
+        if not finding.success
+    ]
+    if faults:
+        raise BadInput("\n".join(f"corpus refused: {fault}" for fault in faults))
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "table": finding.table,
+        "column": finding.column,
+        "expectation": finding.expectation,
+        "wanted": finding.wanted,
+        "observed": finding.observed,
+        "success": finding.success,
+        "failed_documents": len(finding.failed_positions),
+    }
