@@ -6,6 +6,7 @@ of (family, seed, share of wrong branches), so episodes are spread over worker p
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -123,8 +124,7 @@ class Synthesizer:
         """Let the family's oracle solve one task."""
         family = self.families[name]
         task = family.sample(seed, split)
-        rng = named_rng("oracle", name, split, seed)
-        steps, success = play(family, task, rng.random() < wrong_branch_share, seed)
+        steps, success = play(family, task, takes_wrong_branch(seed, wrong_branch_share), seed)
         researched = family.domain == "research"
         return Record(
             id="",
@@ -144,6 +144,12 @@ class Synthesizer:
                 source_uri=f"generator:{name}" + (f"+source:{FACTBOOK.name}" if researched else ""),
             ),
         ).identified()
+
+
+def takes_wrong_branch(seed: int, share: float) -> bool:
+    """Spread evenly over the seeds, so that a family of few episodes has its share too."""
+    number = seed % _SEEDS_PER_RUN
+    return math.floor((number + 1) * share) > math.floor(number * share)
 
 
 def play(family: TaskFamily, task: Task, wrong_branch: bool, seed: int) -> tuple[list[Step], bool]:

@@ -107,13 +107,18 @@ def _build_root(scaffold: str, python: list[str]) -> None:
 
 def _warm_up() -> None:
     """Import what every pytest run imports, then freeze it so that forks share the memory."""
-    import pytest  # noqa: F401
+    import inspect
+
+    import pytest
     from _pytest.config import default_plugins
 
     for plugin in default_plugins:
         importlib.import_module(plugin if plugin.startswith("_pytest") else f"_pytest.{plugin}")
-    for name in ("_pytest.assertion.util", "_pytest._code.source", "difflib", "random", "runpy", "traceback"):
+    for name in ("_pytest._code.source", "code", "difflib", "faulthandler", "pdb", "random", "runpy", "traceback"):
         importlib.import_module(name)
+    inspect.getsource(
+        pytest.main
+    )  # fills the caches a failure report needs: where modules lie, the tokenizer's patterns
     gc.freeze()
 
 
