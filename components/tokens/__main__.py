@@ -1,10 +1,14 @@
-"""`python -m components.tokens tokenize`: the stage `tokenize`."""
+"""`python -m components.tokens tokenize`, the stage `tokenize`; and `publish`, its shards to object storage."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from components.stage import StageContext, run_stage
+from components.params import BadInput
+from components.stage import EXIT_BAD_INPUT, StageContext, fail, run_stage
 
 app = typer.Typer(help="Documents to packed token shards.", add_completion=False, no_args_is_help=True)
 
@@ -24,6 +28,26 @@ def tokenize() -> None:
         run(context)
 
     run_stage("tokenize", body)
+
+
+@app.command()
+def publish(
+    url: Annotated[str, typer.Option(envvar="TRIVIUM_SHARD_URL", help="s3://bucket/prefix or a directory")],
+    directory: Annotated[Path, typer.Argument(help="directory of token shards")] = Path("data/tokens"),
+) -> None:
+    """Copy a directory's shards to object storage, where readers with TRIVIUM_SHARD_URL find them.
+
+    The directory stays as it is; on another machine its manifest alone is enough.
+    """
+    from components.lineage import read_manifest
+    from components.tokens.shards import publish as publish_shards
+
+    try:
+        manifest = read_manifest(directory)
+        publish_shards(directory, manifest, url)
+    except BadInput as error:
+        fail("publish", str(error), EXIT_BAD_INPUT)
+    print(f"{len(manifest.shards)} shards of {directory} are at {url}")
 
 
 if __name__ == "__main__":

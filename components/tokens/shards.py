@@ -133,7 +133,8 @@ def open_shards(directory: Path, manifest: Manifest, domain: str, row_tokens: in
 def publish(directory: Path, manifest: Manifest, url: str) -> None:
     """Copy the shards beside a manifest to `url`, each under its manifest name; the directory stays as it is.
 
-    The upload is read back by name and size only: readers verify the content on arrival.
+    A shard of that name and size is taken to be there already (names are hashes of the content); readers verify what
+    they fetch. Raises BadInput if a shard here is missing or corrupt.
     """
     verify(directory, manifest)
     filesystem, root = open_filesystem(url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.lineage import Manifest
 from components.params import BadInput
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
 from components.tokens.order import MixtureMap, build_sample, exact_shares
 
+WriteTokens = Callable[..., Manifest]
 ROWS = {"code": 230, "general": 50, "stem": 11}
 MIXTURE = {"general": 0.35, "stem": 0.05, "code": 0.6}
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory, write_tokens) -> Path:
+def directory(tmp_path_factory: pytest.TempPathFactory, write_tokens: WriteTokens) -> Path:
     path = tmp_path_factory.mktemp("order") / "tokens"
     write_tokens(path, ROWS)
     return path
@@ -150,7 +153,7 @@ def stored_slice(stored: np.ndarray | None, start: int, length: int) -> list[flo
     return [1.0] * (length - 1) if stored is None else stored[start + 1 : start + length].tolist()
 
 
-def test_weighted_trajectories_mix_with_uniform_text(tmp_path: Path, write_tokens) -> None:
+def test_weighted_trajectories_mix_with_uniform_text(tmp_path: Path, write_tokens: WriteTokens) -> None:
     write_tokens(tmp_path / "text", {"general": 4})
     ids = np.arange(12, dtype=np.uint32)
     weights = np.array([1, 0, 0.5, 2, 0, 0, 0, 0, 1, 1, 1, 1], dtype=np.float16)
@@ -166,7 +169,7 @@ def test_weighted_trajectories_mix_with_uniform_text(tmp_path: Path, write_token
     assert order.domain_rows == {"agent": 1, "general": 4}
 
 
-def test_directories_of_different_tokenizers_are_refused(tmp_path: Path, write_tokens) -> None:
+def test_directories_of_different_tokenizers_are_refused(tmp_path: Path, write_tokens: WriteTokens) -> None:
     write_tokens(tmp_path / "text", {"general": 4})
     write_tokens(tmp_path / "agent", {"agent": 4}, tokenizer_sha256="b" * 64)
     with pytest.raises(BadInput, match=re.escape(f"{tmp_path / 'agent'}: tokenizer_sha256 = 'bbb")):
@@ -180,7 +183,7 @@ def test_a_domain_or_length_without_rows_is_refused(directory: Path) -> None:
         TrainingOrder([directory], {"code": 1.0}, 24, seed=1)
 
 
-def test_a_corrupt_shard_is_refused_before_the_first_sample(tmp_path: Path, write_tokens) -> None:
+def test_a_corrupt_shard_is_refused_before_the_first_sample(tmp_path: Path, write_tokens: WriteTokens) -> None:
     manifest = write_tokens(tmp_path, {"code": 20})
     shard = tmp_path / manifest.shards[-1].name
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from components.lineage import Manifest, read_manifest, sha256_file, verify
 from components.params import BadInput
+from components.storage import open_filesystem
 from components.tokens import TokenDocument, pack, write_token_shards
-from components.tokens.shards import SHARD_URL_VARIABLE, open_shards, publish
+from components.tokens.__main__ import app
+from components.tokens.shards import SHARD_URL_VARIABLE, open_shards
 
+WriteTokens = Callable[..., Manifest]
 FACTS = {"tokenizer_sha256": "f" * 64, "vocab_size": 1000}
 document = st.integers(1, 20).flatmap(
     lambda length: st.tuples(
@@ -89,7 +95,7 @@ def test_columns_are_the_ones_promised(tmp_path: Path) -> None:
     }
 
 
-def test_writing_twice_gives_the_same_bytes(tmp_path: Path, write_tokens) -> None:
+def test_writing_twice_gives_the_same_bytes(tmp_path: Path, write_tokens: WriteTokens) -> None:
     first = write_tokens(tmp_path / "a", {"code": 20, "stem": 9})
     second = write_tokens(tmp_path / "b", {"stem": 9, "code": 20})
     assert first == second
@@ -102,7 +108,7 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path, write_tokens) -> Non
 
 
 @pytest.mark.parametrize("damage", ["flipped", "torn", "gone"])
-def test_a_damaged_shard_is_refused_by_name(tmp_path: Path, write_tokens, damage: str) -> None:
+def test_a_damaged_shard_is_refused_by_name(tmp_path: Path, write_tokens: WriteTokens, damage: str) -> None:
     manifest = write_tokens(tmp_path, {"code": 20})
     shard = tmp_path / manifest.shards[1].name
     content = bytearray(shard.read_bytes())
@@ -115,9 +121,22 @@ def test_a_damaged_shard_is_refused_by_name(tmp_path: Path, write_tokens, damage
         open_shards(tmp_path, manifest, "code", 12)
 
 
-def split_off_shards(tmp_path: Path, manifest: Manifest, bucket: str) -> Path:
-    """Publish the shards and keep a directory with the manifest alone."""
-    publish(tmp_path / "tokens", manifest, bucket)
+@pytest.fixture(params=["directory", "s3"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3_server: Any) -> str:
+    """A URL to publish to, and an empty shard cache."""
+    monkeypatch.setenv("TRIVIUM_HOME", str(tmp_path / "home"))
+    if request.param == "directory":
+        return str(tmp_path / "bucket")
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.bucket}/{tmp_path.name}"
+
+
+def publish_and_keep_the_manifest(tmp_path: Path, manifest: Manifest, bucket: str) -> Path:
+    """Publish by the command line; returns a directory that holds the manifest alone."""
+    shown = CliRunner().invoke(app, ["publish", str(tmp_path / "tokens")], env={SHARD_URL_VARIABLE: bucket})
+    assert shown.exit_code == 0, shown.output
+    assert f"{len(manifest.shards)} shards" in shown.output
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "manifest.json").write_bytes((tmp_path / "tokens" / "manifest.json").read_bytes())
@@ -125,36 +144,44 @@ def split_off_shards(tmp_path: Path, manifest: Manifest, bucket: str) -> Path:
 
 
 def test_published_shards_are_fetched_verified_and_kept(
-    tmp_path: Path, write_tokens, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_tokens: WriteTokens, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = write_tokens(tmp_path / "tokens", {"code": 20})
-    bucket = tmp_path / "bucket"
-    alone = split_off_shards(tmp_path, manifest, str(bucket))
-    monkeypatch.setenv("TRIVIUM_HOME", str(tmp_path / "home"))
+    alone = publish_and_keep_the_manifest(tmp_path, manifest, bucket)
     with pytest.raises(BadInput, match="shard is missing"):
         open_shards(alone, manifest, "code", 12)
 
-    monkeypatch.setenv(SHARD_URL_VARIABLE, str(bucket))
+    monkeypatch.setenv(SHARD_URL_VARIABLE, bucket)
     fetched = open_shards(alone, manifest, "code", 12)
     beside = open_shards(tmp_path / "tokens", manifest, "code", 12)
     assert [shard.ids_RL.tolist() for shard in fetched] == [shard.ids_RL.tolist() for shard in beside]
     verify(tmp_path / "home" / "shards", manifest)
 
-    for shard in manifest.shards:  # the second opening reads the cache
-        (bucket / shard.name).unlink()
-    assert len(open_shards(alone, manifest, "code", 12)) == len(manifest.shards)
+    filesystem, root = open_filesystem(bucket)
+    filesystem.rm(root, recursive=True)
+    assert len(open_shards(alone, manifest, "code", 12)) == len(manifest.shards), "the second opening reads the cache"
 
 
-def test_a_shard_corrupt_in_the_bucket_is_refused(
-    tmp_path: Path, write_tokens, monkeypatch: pytest.MonkeyPatch
+def test_a_shard_corrupt_or_missing_in_the_bucket_is_refused(
+    tmp_path: Path, write_tokens: WriteTokens, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = write_tokens(tmp_path / "tokens", {"code": 3})
-    bucket = tmp_path / "bucket"
-    alone = split_off_shards(tmp_path, manifest, str(bucket))
-    stored = bucket / manifest.shards[0].name
-    stored.write_bytes(stored.read_bytes()[::-1])
-    monkeypatch.setenv("TRIVIUM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv(SHARD_URL_VARIABLE, str(bucket))
-    with pytest.raises(BadInput, match=re.escape(f"{manifest.shards[0].name}: corrupt in object storage")):
+    alone = publish_and_keep_the_manifest(tmp_path, manifest, bucket)
+    monkeypatch.setenv(SHARD_URL_VARIABLE, bucket)
+    filesystem, root = open_filesystem(bucket)
+    name = manifest.shards[0].name
+    filesystem.pipe_file(f"{root}/{name}", filesystem.cat_file(f"{root}/{name}")[::-1])
+    with pytest.raises(BadInput, match=re.escape(f"{name}: corrupt in object storage")):
+        open_shards(alone, manifest, "code", 12)
+    filesystem.rm_file(f"{root}/{name}")
+    with pytest.raises(BadInput, match=re.escape(f"{name}: missing in object storage")):
         open_shards(alone, manifest, "code", 12)
     assert not list((tmp_path / "home").rglob("*.arrow"))
+
+
+def test_publishing_a_torn_directory_is_refused(tmp_path: Path, write_tokens: WriteTokens) -> None:
+    manifest = write_tokens(tmp_path / "tokens", {"code": 3})
+    (tmp_path / "tokens" / manifest.shards[0].name).unlink()
+    shown = CliRunner().invoke(app, ["publish", str(tmp_path / "tokens"), "--url", str(tmp_path / "bucket")])
+    assert shown.exit_code == 2
+    assert not (tmp_path / "bucket").exists()
