@@ -27,6 +27,7 @@ def build_tokenizer(learned: MergeList, special_tokens: Sequence[str] = SPECIAL_
 
     `ignore_merges`: a piece that is in the vocabulary as a whole is taken as it is, as llama.cpp does for Youtu.
     """
+    assert learned.ids.keys().isdisjoint(special_tokens), "text alone must never build a special token"
     tokenizer = Tokenizer(BPE(vocab=dict(learned.ids), merges=list(learned.merges), ignore_merges=True))
     tokenizer.pre_tokenizer = build_pre_tokenizer()
     tokenizer.decoder = ByteLevelDecoder()
