@@ -102,6 +102,7 @@ def require_free(directory: Path, need_bytes: int) -> None:
 
 
 def _check_model(params: Params, stage: CurriculumStage, predecessor: Path, where: str) -> None:
+    """The weights have the shape of `params.model`, whose context the schema has compared with the stage's rows."""
     config = read_config(predecessor)
     for field, wanted in params.model.model_dump().items():
         found = getattr(config, field)
@@ -110,12 +111,6 @@ def _check_model(params: Params, stage: CurriculumStage, predecessor: Path, wher
                 f"model.{field} = {wanted!r}, but {predecessor} was built with {found!r}; "
                 "run `dvc repro init_model` and the stages after it, or restore the parameter"
             )
-    if stage.sequence_tokens > config.max_position_embeddings:
-        raise BadInput(
-            f"{where}.sequence_tokens = {stage.sequence_tokens}: beyond the context of {predecessor} "
-            f"(max_position_embeddings = {config.max_position_embeddings}); shorten it or raise "
-            "model.max_position_embeddings"
-        )
     if stage.rope_theta < config.rope_theta:
         raise BadInput(
             f"{where}.rope_theta = {stage.rope_theta}: below the {config.rope_theta} of {predecessor}; "

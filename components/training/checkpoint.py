@@ -29,7 +29,7 @@ from components.training.layout import (
 )
 from components.training.module import TrainingState
 from model import MLATransformer
-from model.hf import CONFIG_FILE, WEIGHTS_FILE, export_pretrained
+from model.hf import export_pretrained
 
 FINAL_STEPS = 20  # the final loss is the mean over this many last steps
 CURVE_POINTS = 2000
@@ -119,9 +119,7 @@ def curve(losses: list[float], step_tokens: int) -> list[tuple[int, float]]:
 def _write(target: Path, model: MLATransformer, optimizer: Mapping[str, Tensor], manifest: Manifest) -> None:
     with write_directory(target) as directory:
         export_pretrained(model, directory)
-        names = [CONFIG_FILE, WEIGHTS_FILE]
         if optimizer:
             save_file(dict(optimizer), directory / OPTIMIZER_FILE)
-            names.append(OPTIMIZER_FILE)
-        shards = tuple(describe_shard(directory, directory / name) for name in names)
+        shards = tuple(describe_shard(directory, path) for path in sorted(directory.iterdir()))
         write_manifest(directory, manifest.model_copy(update={"shards": shards}))
