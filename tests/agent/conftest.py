@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from lessons import Lesson, teach
 
 from components.agent.calculator import CALCULATOR
 from components.agent.environment import TaskFamily
@@ -66,3 +67,8 @@ def knowledge(factbook: Path) -> Knowledge:
 @pytest.fixture(scope="session")
 def families(knowledge: Knowledge) -> Mapping[str, TaskFamily]:
     return load_families(knowledge)
+
+
+@pytest.fixture(scope="session")
+def lesson(families: Mapping[str, TaskFamily], tokenizer: TextTokenizer) -> Lesson:
+    return teach(families, tokenizer)
