@@ -71,16 +71,12 @@ def main(arguments: list[str]) -> NoReturn:
 
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=watch, daemon=True).start()
-    while child.poll() is None:
-        if let_go.wait(_POLL_S):
-            stop(child.pid, grace_s)
-            break
-    if not let_go.is_set():
-        stop(child.pid, grace_s)  # a command that ended may have left helpers in its group
-    code = child.poll()
-    code = code if code is not None else 128 + signal.SIGKILL
-    sys.stdout.flush()
-    os._exit(code if code >= 0 else 128 - code)  # the watching thread may still block in read
+    while child.poll() is None and not let_go.wait(_POLL_S):
+        pass
+    ended = child.poll()
+    stop(child.pid, grace_s)  # also where the command ended by itself: it may have left helpers behind
+    code = -signal.SIGTERM if ended is None else ended
+    os._exit(code if code >= 0 else 128 - code)  # at once: the watching thread may still block in read
 
 
 if __name__ == "__main__":

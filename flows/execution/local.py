@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,8 +14,6 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-from pydantic import Field
-
 from components.progress import VARIABLE as PROGRESS_VARIABLE
 from flows.execution import leash
 from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
@@ -22,20 +21,12 @@ from flows.execution.profile import Profile
 
 _POLL_S = 0.5
 _KEPT_LINES = 60
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class LocalProfile(Profile):
-    """`infra/profiles/local.yaml`."""
-
-    cpu_threads: int = Field(ge=0, description="threads a stage may use; 0 leaves the choice to the stage")
 
 
 class LocalExecutor:
     """Runs `dvc repro --single-item` here."""
 
     def __init__(self, profile: Profile) -> None:
-        assert isinstance(profile, LocalProfile)
         self._profile = profile
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -79,8 +70,6 @@ class LocalExecutor:
         environment |= dict(request.environment) | {PROGRESS_VARIABLE: str(progress_file), "PYTHONUNBUFFERED": "1"}
         # A stage's command says `python`: it must be this one.
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-        if self._profile.cpu_threads:
-            environment |= dict.fromkeys(_THREAD_VARIABLES, str(self._profile.cpu_threads))
         # Without --wait-for-lock parallel stages fail on the repository lock.
         repro = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", request.stage]
         return subprocess.Popen(
@@ -111,10 +100,8 @@ class LocalExecutor:
         deadline_s = time.monotonic() + request.timeout_s
         timed_out, seen = False, ""
         while True:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
-            except subprocess.TimeoutExpired:
-                pass
             seen = _report(progress_file, seen, on_progress)
             if process.returncode is not None:
                 reader.join(timeout=5)  # a stray process that left its group may hold the pipe open
@@ -146,5 +133,5 @@ def _report(progress_file: Path, seen: str, on_progress: OnProgress) -> str:
     return text
 
 
-PROFILE = LocalProfile
+PROFILE = Profile
 EXECUTOR = LocalExecutor

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.home import repository_root
 from components.params import BadInput, read_yaml
 
 if TYPE_CHECKING:
     from flows.execution.base import Executor
 
-DIRECTORY = Path(__file__).parents[2] / "infra" / "profiles"
 _MODULES = {"local": "flows.execution.local", "kubernetes": "flows.execution.kubernetes"}
 
 
@@ -34,18 +35,35 @@ class Profile(BaseModel):
     retry_delay_s: float = Field(ge=0)
     min_free_disk_gb: float = Field(ge=0, description="refuse to start with less")
     approval_timeout_s: float = Field(gt=0, description="how long a run waits for a person before the release")
+    cpu_threads: int = Field(2, ge=1, description="threads of a stage that trains")
+    micro_rows: int = Field(0, ge=0, description="rows a device holds at once; 0: its whole share of the batch")
+    checkpoint_s: float = Field(60, ge=0, description="between two in-progress checkpoints")
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    def stage_environment(self) -> dict[str, str]:
+        """How to train there, as components.training.execution reads it."""
+        return {
+            "TRIVIUM_CPU_THREADS": str(self.cpu_threads),
+            "TRIVIUM_MICRO_ROWS": str(self.micro_rows),
+            "TRIVIUM_CHECKPOINT_S": str(self.checkpoint_s),
+            "TRIVIUM_PRECISION": self.precision,
+        }
 
     def stage_timeout_s(self, stage: str) -> float:
         return self.timeouts_s.get(stage, self.timeouts_s.get(stage.partition("@")[0], self.timeout_s))
 
 
 def profile_names() -> list[str]:
-    return sorted(path.stem for path in DIRECTORY.glob("*.yaml"))
+    return sorted(path.stem for path in _directory().glob("*.yaml"))
+
+
+def _directory() -> Path:
+    return repository_root() / "infra" / "profiles"
 
 
 def load_profile(name: str) -> Profile:
     """Read `infra/profiles/<name>.yaml`. Raises BadInput for an unknown profile, executor or field."""
-    path = DIRECTORY / f"{name}.yaml"
+    path = _directory() / f"{name}.yaml"
     if name not in profile_names():
         raise BadInput(f"profile = {name!r}: no such file in infra/profiles; {suggest(name, profile_names())}")
     raw = read_yaml(path)
@@ -62,9 +80,9 @@ def load_profile(name: str) -> Profile:
     return profile
 
 
-def executor_class(name: str) -> type[Executor]:
-    """The class behind a profile's `executor`; its module is imported only when asked for."""
-    found: type[Executor] = importlib.import_module(_MODULES[name]).EXECUTOR
+def executor_class(name: str) -> Callable[[Profile], Executor]:
+    """What makes the executor that a profile names; its module is imported only when asked for."""
+    found: Callable[[Profile], Executor] = importlib.import_module(_MODULES[name]).EXECUTOR
     return found
 
 

@@ -1,0 +1,113 @@
+"""What a run came to: a table of its stages, the evaluations, the gate's verdict, and links both ways.
+
+The flow stores it as Prefect artifacts and in MLflow; the terminal shows the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.evaluation.report import stages_markdown
+from components.params import Params
+from flows.parent_run import numbers
+from flows.stages import Run
+
+Row = dict[str, str]
+
+
+def stage_rows(run: Run, names: Iterable[str]) -> list[Row]:
+    """One row a stage, as text; a cell is empty where there is nothing to tell."""
+    return [_row(run, name) for name in names if name in run.outcomes]
+
+
+def _row(run: Run, name: str) -> Row:
+    outcome = run.outcomes[name]
+    entry = name.partition("@")[2]
+    trained = (
+        _read(run.workspace.path / "metrics" / "pretrain" / f"{entry}.json") if name.startswith("pretrain@") else {}
+    )
+    scored = (
+        _read(run.workspace.path / "metrics" / "evaluate" / f"{entry}.json") if name.startswith("evaluate@") else {}
+    )
+    bits = scored.get("bits_per_byte") or {}
+    joules = _last_metric(run, outcome.run_id, "energy_joules")
+    return {
+        "stage": name,
+        "state": outcome.state,
+        "tokens": f"{trained['tokens']:,}" if "tokens" in trained else "",
+        "bits per byte": f"{sum(bits.values()) / len(bits):.3f}" if bits else "",
+        "seconds": f"{outcome.seconds:.0f}" if outcome.seconds is not None else "",
+        "kJ": f"{joules / 1000:.2f}" if joules is not None else "",
+        "run": run.parent.link(outcome.run_id) if outcome.run_id else "",
+    }
+
+
+def final_metrics(workspace: Path) -> dict[str, float]:
+    """Every number under `metrics/`, by file and name, for the parent run in MLflow."""
+    found: dict[str, float] = {}
+    for path in sorted((workspace / "metrics").rglob("*.json")):
+        prefix = "/".join(path.relative_to(workspace / "metrics").with_suffix("").parts)
+        found |= numbers(_read(path), prefix)
+    return found
+
+
+def evaluation_markdown(workspace: Path, params: Params) -> str:
+    """The evaluation tables, as components.evaluation writes them; empty before anything was evaluated."""
+    directory = workspace / "metrics" / "evaluate"
+    return stages_markdown(params, directory) if any(directory.glob("*.json")) else ""
+
+
+def gate_markdown(workspace: Path) -> str:
+    """The gate's verdict with the reason of each check; empty before the gate."""
+    gate = _read(workspace / "metrics" / "gate.json")
+    if "verdict" not in gate:
+        return ""
+    lines = [
+        f"- **{check['verdict']}** {name}: {check['reason']}"
+        for name, check in gate.get("checks", {}).items()
+        if "verdict" in check
+    ]
+    return "\n".join([f"## Gate: {gate['verdict']}", "", *lines, ""])
+
+
+def links(run: Run, experiment: str | None, release: str | None) -> dict[str, str]:
+    """Where everything of this run stands."""
+    found = {
+        "MLflow run": run.parent.link(),
+        "DVC experiment": f"`{run.name}` (`dvc exp show`, `dvc exp apply {run.name}`)" if experiment else "",
+        "experiment commit": experiment or "",
+        "started from commit": run.workspace.record.commit,
+        "release": release or "",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def markdown(rows: list[Row], pages: Iterable[str], where: Mapping[str, str]) -> str:
+    """The whole summary as one page."""
+    shown = [{**row, "run": f"[run]({row['run']})" if row["run"].startswith("http") else row["run"]} for row in rows]
+    parts = [_table(shown), *(page for page in pages if page)]
+    parts.append("## Where it is\n\n" + "".join(f"- {name}: {value}\n" for name, value in where.items()))
+    return "\n".join(parts)
+
+
+def _table(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    head = list(rows[0])
+    lines = [head, ["---"] * len(head), *([row[name] for name in head] for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _last_metric(run: Run, run_id: str | None, name: str) -> float | None:
+    if run_id is None:
+        return None
+    value = run.parent.client.get_run(run_id).data.metrics.get(name)
+    return float(value) if value is not None else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,54 @@
+"""The few calls to the Prefect server that starting and stopping need, over HTTP: importing Prefect takes longer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from infra.local.settings import WORK_POOL, Services
+
+_ACTIVE = ["RUNNING", "PENDING", "PAUSED", "CANCELLING"]
+
+
+def create_work_pool(services: Services) -> None:
+    """Make the work pool; the worker fills in its job template. One that exists is left as it is."""
+    answer = _post(services, "work_pools/", {"name": WORK_POOL, "type": "process"}, accept=(201, 409))
+    assert answer is not None
+
+
+def worker_is_online(services: Services) -> bool:
+    workers = _post(services, f"work_pools/{WORK_POOL}/workers/filter", {}, accept=(200, 404))
+    return isinstance(workers, list) and any(worker["status"] == "ONLINE" for worker in workers)
+
+
+def cancel_active_runs(services: Services, patience_s: float, report: Callable[[str], None]) -> None:
+    """Ask every active flow run to stop, so that training saves its work, and wait until they have."""
+    asked: set[str] = set()
+    deadline_s = time.monotonic() + patience_s
+    while active := _active_runs(services):
+        for run in active:
+            if run["id"] not in asked:
+                asked.add(run["id"])
+                report(f"stopping run {run['name']} (it saves its work; resume with `python -m flows resume`)")
+                state = {"type": "CANCELLING", "name": "Cancelling", "message": "the services are going down"}
+                _post(services, f"flow_runs/{run['id']}/set_state", {"state": state}, accept=(200, 201))
+        if time.monotonic() > deadline_s:
+            report(f"{len(active)} run(s) did not stop within {patience_s:.0f} s; their processes are killed")
+            return
+        time.sleep(0.5)
+
+
+def _active_runs(services: Services) -> list[dict[str, Any]]:
+    runs = _post(services, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": _ACTIVE}}}}, accept=(200,))
+    assert isinstance(runs, list)
+    return runs
+
+
+def _post(services: Services, path: str, body: dict[str, Any], accept: tuple[int, ...]) -> Any:
+    answer = httpx.post(f"{services.prefect_url}/api/{path}", json=body, timeout=20)
+    if answer.status_code not in accept:
+        answer.raise_for_status()
+    return answer.json()
