@@ -7,7 +7,6 @@ times, one compression level, one thread. A document's id is the hash of its tex
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -79,11 +78,22 @@ def read_shard(path: Path) -> Iterator[Document]:
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a zstd-compressed text file. Raises BadInput if it is torn or not UTF-8."""
     try:
-        with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, closefd=False) as stream:
-            # `newline` keeps a bare carriage return inside a JSON line from ending it.
-            yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
-    except (zstandard.ZstdError, UnicodeDecodeError, EOFError) as error:
+        # Bytes are split, not text: a separator that only Unicode knows must not end a line.
+        yield from (line.decode("utf-8") for line in decompress(path.read_bytes()).split(b"\n") if line)
+    except (zstandard.ZstdError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: shard is corrupt ({error}); restore it, for instance with `dvc checkout`") from None
+
+
+def decompress(data: bytes) -> bytes:
+    """Unpack all frames. Raises zstandard.ZstdError for a torn one, which the library's stream reader passes over."""
+    parts: list[bytes] = []
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        parts.append(frame.decompress(data))
+        if not frame.eof:
+            raise zstandard.ZstdError("the last frame is incomplete")
+        data = frame.unused_data
+    return b"".join(parts)
 
 
 def write_documents(directory: Path, docs: Iterable[Document]) -> list[Shard]:

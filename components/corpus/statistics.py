@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from components.corpus.curation.filters import non_alpha_share
@@ -47,10 +47,10 @@ def text_sample(documents: Iterable[Document]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def source_statistics(documents: pd.DataFrame) -> pd.DataFrame:
-    """One row a source: its documents and characters."""
-    grouped = documents.groupby("source", sort=True)["characters"].agg(["count", "sum"]).reset_index()
-    return grouped.rename(columns={"count": "documents", "sum": "characters"})
+def source_statistics(documents: pd.DataFrame, sources: Collection[str]) -> pd.DataFrame:
+    """One row a source, those without a document included: its documents and characters."""
+    grouped = documents.groupby("source")["characters"].agg(documents="count", characters="sum")
+    return grouped.reindex(sorted(sources), fill_value=0).rename_axis("source").reset_index()
 
 
 def _row(position: int, document: Document) -> dict[str, object]:
