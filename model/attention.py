@@ -52,11 +52,11 @@ class MLAttention(nn.Module):
         cache: LatentCache | None = None,
         layer: int = 0,
     ) -> Tensor:
-        """Expanded attention over whole rows. With a cache, also store the rows' latents from its first column on."""
+        """Expanded attention over whole rows. With a cache, also store their latents as its prompts'."""
         q_BLHN, q_BLHR = self._queries(x_BLE, rotation)
         latent_BLC, k_BLR = self._latents(x_BLE, rotation)
         if cache is not None:
-            cache.fill(layer, torch.cat((latent_BLC, k_BLR), dim=-1))
+            cache.fill(layer, torch.cat((latent_BLC, k_BLR), dim=-1).flatten(0, 1))
         kv_BLHX = self.kv_b_proj(latent_BLC).unflatten(-1, (self.config.num_attention_heads, -1))
         k_BLHN, v_BLHV = kv_BLHX.split((self.config.qk_nope_head_dim, self.config.v_head_dim), dim=-1)
         k_BLHR = k_BLR[:, :, None, :].expand(-1, -1, self.config.num_attention_heads, -1)
@@ -71,22 +71,21 @@ class MLAttention(nn.Module):
         rotation: tuple[Tensor, Tensor],
         cache: LatentCache,
         layer: int,
-        bias_B1T: Tensor,
     ) -> Tensor:
         """Absorbed attention of one new token per row over the cache, in which it is stored first.
 
-        bias_B1T is added to the scores: 0 where a row may look, -inf elsewhere. With W_k and W_v the key and value
-        parts of kv_b_proj, q·(W_k c) = (W_k^T q)·c, and W_v leaves the sum over tokens likewise.
+        With W_k and W_v the key and value parts of kv_b_proj, q·(W_k c) = (W_kᵀ q)·c, and W_v leaves the sum over
+        tokens likewise.
         """
         config = self.config
         q_B1HN, q_B1HR = self._queries(x_BE[:, None], rotation)
         latent_B1C, k_B1R = self._latents(x_BE[:, None], rotation)
-        kv_BTX = cache.append(layer, torch.cat((latent_B1C, k_B1R), dim=-1))
+        kv_BTX = cache.append(layer, torch.cat((latent_B1C, k_B1R), dim=-1)[:, 0])
         up_HXC = self.kv_b_proj.weight.unflatten(0, (config.num_attention_heads, -1))
         k_up_HNC, v_up_HVC = up_HXC.split((config.qk_nope_head_dim, config.v_head_dim), dim=1)
         q_BHC = torch.bmm(q_B1HN[:, 0].transpose(0, 1), k_up_HNC).transpose(0, 1)
         q_BHX = torch.cat((q_BHC, q_B1HR[:, 0]), dim=-1) * config.qk_head_dim**-0.5
-        scores_BHT = torch.baddbmm(bias_B1T, q_BHX, kv_BTX.transpose(1, 2))
+        scores_BHT = torch.baddbmm(cache.bias_B1T, q_BHX, kv_BTX.transpose(1, 2))
         weights_BHT = scores_BHT.softmax(dim=-1, dtype=torch.float32).to(kv_BTX.dtype)
         mixed_BHC = torch.bmm(weights_BHT, kv_BTX[..., : config.kv_lora_rank])
         out_HBV = torch.bmm(mixed_BHC.transpose(0, 1), v_up_HVC.transpose(1, 2))

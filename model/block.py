@@ -42,8 +42,6 @@ class Block(nn.Module):
         x_BLE = x_BLE + self.self_attn(self.input_layernorm(x_BLE), rotation, packing, cache, layer)
         return x_BLE + self.mlp(self.post_attention_layernorm(x_BLE))
 
-    def decode(
-        self, x_BE: Tensor, rotation: tuple[Tensor, Tensor], cache: LatentCache, layer: int, bias_B1T: Tensor
-    ) -> Tensor:
-        x_BE = x_BE + self.self_attn.decode(self.input_layernorm(x_BE), rotation, cache, layer, bias_B1T)
+    def decode(self, x_BE: Tensor, rotation: tuple[Tensor, Tensor], cache: LatentCache, layer: int) -> Tensor:
+        x_BE = x_BE + self.self_attn.decode(self.input_layernorm(x_BE), rotation, cache, layer)
         return x_BE + self.mlp(self.post_attention_layernorm(x_BE))

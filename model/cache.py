@@ -2,7 +2,7 @@
 
 For the 2B shape that is 576 values a token and layer where expanded keys and values take 5,120.
 
-Legend: B rows, T tokens stored, X = kv_lora_rank + qk_rope_head_dim.
+Legend: B rows, N prompt tokens of all rows, T columns, X = kv_lora_rank + qk_rope_head_dim.
 """
 
 from __future__ import annotations
@@ -14,37 +14,52 @@ from model.config import MLAConfig
 
 
 class LatentCache:
-    """Room for `capacity_tokens` columns in every row. Rows are aligned at their last token: shorter ones start later.
+    """Rows of unequal prompts, aligned at their last token, so that a decoding step writes one column for all.
 
-    A forward pass calls `fill` (many tokens) or `append` (one) once per layer and then `advance`.
+    bias_B1T is what a new token adds to its scores: -inf on the columns before its row's prompt, else 0.
     """
 
-    def __init__(
-        self, config: MLAConfig, rows: int, capacity_tokens: int, *, dtype: torch.dtype, device: torch.device
-    ) -> None:
-        shape = (config.num_hidden_layers, rows, capacity_tokens, config.latent_width)
-        self.latents = torch.empty(shape, dtype=dtype, device=device)
-        self.length_tokens = 0
-
-    def fill(self, layer: int, kv_BLX: Tensor) -> None:
-        """Store a prompt's latents from the first column on."""
-        assert self.length_tokens == 0, "prefill writes an empty cache"
-        self.latents[layer, :, : kv_BLX.shape[1]] = kv_BLX
-
-    def append(self, layer: int, kv_B1X: Tensor) -> Tensor:
-        """Store one more token per row; return a view of all latents of the layer, (B, T + 1, X)."""
-        end = self.length_tokens + 1
-        self.latents[layer, :, self.length_tokens : end] = kv_B1X
-        return self.latents[layer, :, :end]
-
-    def advance(self, tokens: int) -> None:
-        self.length_tokens += tokens
-
-    def keep(self, rows: Tensor, first_column: int = 0) -> None:
-        """Drop all rows but these, and the columns before `first_column`, which no kept row uses."""
-        self.latents = self.latents[:, :, first_column:].index_select(1, rows)
-        self.length_tokens -= first_column
+    def __init__(self, config: MLAConfig, lengths_B: Tensor, new_tokens: int, dtype: torch.dtype) -> None:
+        rows, self.length_tokens = len(lengths_B), int(lengths_B.max())
+        device = lengths_B.device
+        columns = self.length_tokens + new_tokens
+        # Zeros, not whatever memory held: a NaN in an unused column would survive its weight of 0.
+        shape = (config.num_hidden_layers, rows, columns, config.latent_width)
+        self._latents = torch.zeros(shape, dtype=dtype, device=device)
+        self._starts_B = self.length_tokens - lengths_B
+        unused_BT = torch.arange(columns, device=device) < self._starts_B[:, None]
+        self._bias_B1T = torch.zeros(unused_BT.shape, dtype=dtype, device=device)
+        self._bias_B1T = self._bias_B1T.masked_fill_(unused_BT, -torch.inf)[:, None]
+        self.row_N = torch.repeat_interleave(torch.arange(rows, device=device), lengths_B)
+        first_N = (lengths_B.cumsum(0) - lengths_B)[self.row_N]
+        self._column_N = torch.arange(len(self.row_N), device=device) - first_N + self._starts_B[self.row_N]
 
     @property
-    def size_bytes(self) -> int:
-        return self.latents.nbytes
+    def bias_B1T(self) -> Tensor:
+        """Over the stored tokens and one more."""
+        return self._bias_B1T[..., : self.length_tokens + 1]
+
+    def fill(self, layer: int, kv_NX: Tensor) -> None:
+        """Store the latents of all prompts, given one after another."""
+        self._latents[layer, self.row_N, self._column_N] = kv_NX.to(self._latents.dtype)
+
+    def append(self, layer: int, kv_BX: Tensor) -> Tensor:
+        """Store one more token per row; return all latents of the layer, (B, T, X). `advance` ends the step."""
+        self._latents[layer, :, self.length_tokens] = kv_BX
+        return self._latents[layer, :, : self.length_tokens + 1]
+
+    def advance(self) -> None:
+        self.length_tokens += 1
+
+    def keep(self, rows: Tensor) -> None:
+        """Drop all rows but these, and the columns that none of them uses."""
+        unused = int(self._starts_B[rows].min())
+        self._latents = self._latents[:, :, unused:].index_select(1, rows)
+        self._bias_B1T = self._bias_B1T[rows, :, unused:]
+        self._starts_B = self._starts_B[rows] - unused
+        self.length_tokens -= unused
+
+    @property
+    def bytes_per_token(self) -> int:
+        layers, _, _, width = self._latents.shape
+        return layers * width * self._latents.element_size()

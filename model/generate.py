@@ -1,9 +1,9 @@
-"""Batched generation: one expanded prefill over ragged prompts, then absorbed decoding from the latent cache.
+"""Batched generation: one expanded prefill over all prompts, then absorbed decoding from the latent cache.
 
-Prompts are aligned at their last token, so every row of a step writes the same cache column; what stands before a
-shorter prompt is padding that nothing attends to. Rows that end leave the batch as soon as they are half of it.
+Prefill packs the prompts into one row as documents, so unequal lengths cost no padding. Rows that have ended leave
+the batch as soon as they are half of it.
 
-Legend: B rows still running, T cached tokens, V vocabulary.
+Legend: B rows still running, N prompt tokens of all rows, V vocabulary, E hidden width.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.cache import LatentCache
-from model.packing import PADDING_ID
 from model.sampling import Sampling
 from model.transformer import MLATransformer
 
@@ -44,26 +43,18 @@ def generate(
         raise ValueError(f"max_new_tokens = {max_new_tokens}: must be at least 1")
     if not prompts:
         return []
-    device = model.head_weight.device
-    ids_BL, lengths_B = _align(prompts, model)
-    rows, row_tokens = ids_BL.shape
+    ids_N, lengths_B = _pack(prompts, model)
+    rows, device = len(prompts), ids_N.device
     budget_B = (model.config.max_position_embeddings - lengths_B).clamp(max=max_new_tokens)
-    columns = torch.arange(row_tokens + int(budget_B.max()), device=device)
-    starts_B = row_tokens - lengths_B
-    padding_BT = columns < starts_B[:, None]
-    bias_B1T = torch.zeros(padding_BT.shape, dtype=model.head_weight.dtype, device=device)
-    bias_B1T = bias_B1T.masked_fill_(padding_BT, -torch.inf)[:, None]
-    cache = LatentCache(model.config, rows, len(columns), dtype=model.head_weight.dtype, device=device)
+    cache = LatentCache(model.config, lengths_B, int(budget_B.max()), model.head_weight.dtype)
     seen_BV = None
     if repetition_penalty != 1:
         seen_BV = torch.zeros(rows, model.config.vocab_size, dtype=torch.bool, device=device)
-        # Padding repeats the prompt's own first token, so it marks nothing that the prompt does not.
-        seen_BV.scatter_(1, ids_BL, True)
+        seen_BV[cache.row_N, ids_N] = True
 
-    document_ids_BL = torch.where(padding_BT[:, :row_tokens], PADDING_ID, 0)
-    hidden_BLE = model.hidden(ids_BL, document_ids_BL=document_ids_BL, cache=cache)
-    logits_BV = F.linear(hidden_BLE[:, -1], model.head_weight)
-    del hidden_BLE
+    hidden_1NE = model.hidden(ids_N[None], document_ids_BL=cache.row_N[None], cache=cache)
+    logits_BV = F.linear(hidden_1NE[0, lengths_B.cumsum(0) - 1], model.head_weight)
+    del hidden_1NE
 
     generator = torch.Generator().manual_seed(seed)
     stops = torch.tensor(list(stop_ids), dtype=torch.long, device=device)
@@ -84,19 +75,17 @@ def generate(
         if 2 * left <= len(running_B):
             kept = (~ended_B).nonzero().squeeze(-1)
             running_B, ended_B, next_B = running_B[kept], ended_B[kept], next_B[kept]
-            budget_B, lengths_B, starts_B = budget_B[kept], lengths_B[kept], starts_B[kept]
-            unused = int(starts_B.min())
-            cache.keep(kept, unused)
-            bias_B1T, starts_B = bias_B1T[kept, :, unused:], starts_B - unused
+            budget_B, lengths_B = budget_B[kept], lengths_B[kept]
+            cache.keep(kept)
             seen_BV = None if seen_BV is None else seen_BV[kept]
         if seen_BV is not None:
             seen_BV.scatter_(1, next_B[:, None], True)
-        logits_BV = model.decode(next_B, lengths_B + step, cache, bias_B1T[..., : cache.length_tokens + 1])
+        logits_BV = model.decode(next_B, lengths_B + step, cache)
     return [row[:count] for row, count in zip(new_ids.tolist(), new_counts.tolist(), strict=True)]
 
 
-def _align(prompts: Sequence[Sequence[int]], model: MLATransformer) -> tuple[Tensor, Tensor]:
-    """Prompts aligned at their last token, and their lengths. Padding repeats a prompt's first token."""
+def _pack(prompts: Sequence[Sequence[int]], model: MLATransformer) -> tuple[Tensor, Tensor]:
+    """All prompts one after another, and the length of each."""
     limit = model.config.max_position_embeddings
     for index, prompt in enumerate(prompts):
         if not 0 < len(prompt) < limit:
@@ -104,10 +93,9 @@ def _align(prompts: Sequence[Sequence[int]], model: MLATransformer) -> tuple[Ten
                 f"prompts[{index}] has {len(prompt)} tokens: must have 1 to {limit - 1}, which leaves room for an "
                 "answer within max_position_embeddings"
             )
-    longest = max(len(prompt) for prompt in prompts)
     device = model.head_weight.device
-    ids_BL = torch.tensor([[prompt[0]] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    low, high = (int(bound) for bound in ids_BL.aminmax())
+    ids_N = torch.tensor([token for prompt in prompts for token in prompt], device=device)
+    low, high = (int(bound) for bound in ids_N.aminmax())
     if low < 0 or high >= model.config.vocab_size:
         raise ValueError(f"prompts: ids span {low} to {high}; must lie in 0 to {model.config.vocab_size - 1}")
-    return ids_BL, torch.tensor([len(prompt) for prompt in prompts], device=device)
+    return ids_N, torch.tensor([len(prompt) for prompt in prompts], device=device)

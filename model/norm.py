@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 
 class RMSNorm(nn.Module):
+    """x / sqrt(mean(x²) + eps) * weight over the last dimension."""
+
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x.float(), self.weight.shape, self.weight.float(), self.eps).to(x.dtype)
+        normed: Tensor = _RMSNorm.apply(x, self.weight, self.eps)
+        return normed
+
+
+class _RMSNorm(torch.autograd.Function):
+    """With its derivative written out: on a CPU torch differentiates `rms_norm` operation by operation, three times
+    slower, which was an eighth of a training step of the `nano` shape."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        x32 = x.float()
+        inverse = (torch.linalg.vecdot(x32, x32).unsqueeze(-1) / x.shape[-1] + eps).rsqrt_()
+        ctx.save_for_backward(x, weight, inverse)
+        return (x32 * inverse).mul_(weight).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, Tensor, None]:
+        """With n = x * inverse, g = d_out * weight: d_x = inverse * (g - n * mean(g * n)), d_weight = Σ d_out * n."""
+        x, weight, inverse = ctx.saved_tensors
+        normed = x.float() * inverse
+        d_out32 = d_out.float()
+        d_weight = (d_out32 * normed).flatten(0, -2).sum(0)
+        d_normed = d_out32 * weight
+        shared = torch.linalg.vecdot(d_normed, normed).unsqueeze(-1) / x.shape[-1]
+        d_x = torch.addcmul(d_normed, normed, shared, value=-1).mul_(inverse)
+        return d_x.to(x.dtype), d_weight.to(weight.dtype), None

@@ -57,7 +57,8 @@ class MLATransformer(nn.Module):
         """What the head reads, (B, L, E).
 
         document_ids_BL: runs of equal ids in a row are documents that do not see each other, -1 is padding; without
-        it a row is one document. positions_BL: default, the offset in the document. cache: filled for `decode`.
+        it a row is one document. positions_BL: default, the offset in the document. cache: takes up the latents of
+        all tokens, which are its prompts one after another.
         """
         row_tokens = ids_BL.shape[1]
         packing = None if document_ids_BL is None else Packing.of(document_ids_BL)
@@ -69,19 +70,14 @@ class MLATransformer(nn.Module):
         x_BLE = self.embed_tokens(ids_BL)
         for layer, block in enumerate(self.layers):
             x_BLE = block(x_BLE, angles, packing, cache, layer)
-        if cache is not None:
-            cache.advance(row_tokens)
         return self.norm(x_BLE)
 
-    def decode(self, ids_B: Tensor, positions_B: Tensor, cache: LatentCache, bias_B1T: Tensor) -> Tensor:
-        """Take in one token per row after those cached; return the next token's logits, (B, V).
-
-        bias_B1T covers the cached tokens and the new one: 0 where a row may look, -inf elsewhere.
-        """
+    def decode(self, ids_B: Tensor, positions_B: Tensor, cache: LatentCache) -> Tensor:
+        """Take in one token per row after those cached; return the next token's logits, (B, V)."""
         angles = rotation(positions_B[:, None], self.config.qk_rope_head_dim, self.config.rope_theta)
         x_BE = self.embed_tokens(ids_B)
         for layer, block in enumerate(self.layers):
             assert isinstance(block, Block)
-            x_BE = block.decode(x_BE, angles, cache, layer, bias_B1T)
-        cache.advance(1)
+            x_BE = block.decode(x_BE, angles, cache, layer)
+        cache.advance()
         return F.linear(self.norm(x_BE), self.head_weight)

@@ -1,0 +1,110 @@
+"""Against transformers' own Youtu model: the same logits, loss, gradients and greedy tokens from the same files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from model import MLAConfig, MLATransformer, generate
+from model.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_pretrained
+from model.loss import linear_cross_entropy
+
+
+def random_config(seed: int) -> MLAConfig:
+    choose = random.Random(seed)
+    nope, rope = choose.choice([4, 8, 16]), choose.choice([2, 8, 16])
+    return MLAConfig(
+        vocab_size=choose.randrange(40, 300),
+        hidden_size=choose.choice([16, 32, 40]),
+        intermediate_size=choose.choice([24, 64]),
+        num_hidden_layers=choose.randrange(1, 5),
+        num_attention_heads=choose.randrange(1, 5),
+        q_lora_rank=choose.choice([8, 24]),
+        kv_lora_rank=choose.choice([8, 20]),
+        qk_nope_head_dim=nope,
+        qk_rope_head_dim=rope,
+        v_head_dim=choose.randrange(2, nope + rope + 1),
+        max_position_embeddings=128,
+        rope_theta=choose.choice([100.0, 10_000.0, 1_600_000.0]),
+        rms_norm_eps=choose.choice([1e-6, 1e-5]),
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=choose.choice([None, 2]),
+    )
+
+
+def theirs(model: MLATransformer, directory: Path) -> PreTrainedModel:
+    export_pretrained(model, directory)
+    loaded = AutoModelForCausalLM.from_pretrained(directory)
+    assert type(loaded).__name__ == "YoutuForCausalLM"
+    return loaded
+
+
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    return ((a - b).abs().max() / b.abs().max()).item()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_logits_loss_gradients_and_greedy_tokens(
+    seed: int, tmp_path: Path, build: Callable[..., MLATransformer]
+) -> None:
+    config = random_config(seed)
+    ours = build(config, seed)
+    other = theirs(ours, tmp_path)
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, config.vocab_size, (2, 33), generator=generator)
+
+    logits = ours(ids)
+    answer = other(ids, labels=ids)
+    assert relative(logits, answer.logits) <= 1e-5
+
+    hidden = ours.hidden(ids[:, :-1]).flatten(0, 1)
+    loss_sum, weight_sum = linear_cross_entropy(hidden, ours.head_weight, ids[:, 1:].flatten(), torch.ones(64), 16)
+    (loss_sum / weight_sum).backward()
+    answer.loss.backward()
+    assert (loss_sum / weight_sum).item() == pytest.approx(answer.loss.item(), rel=1e-5)
+    gradients = {name: parameter.grad for name, parameter in other.named_parameters()}
+    for name, parameter in ours.named_parameters():
+        assert relative(parameter.grad, gradients[f"model.{name}"]) <= 1e-4, name
+
+    prompt = ids[:1, :9]
+    expected = other.generate(prompt, max_new_tokens=20, do_sample=False, eos_token_id=None, pad_token_id=0)
+    assert generate(ours, prompt.tolist(), max_new_tokens=20) == [expected[0, 9:].tolist()]
+
+
+def test_files_survive_a_trip_through_transformers_byte_for_byte(
+    tiny: MLAConfig, tmp_path: Path, build: Callable[..., MLATransformer]
+) -> None:
+    model = build(tiny)
+    theirs(model, tmp_path / "ours").save_pretrained(tmp_path / "theirs")
+    export_pretrained(load_pretrained(tmp_path / "theirs"), tmp_path / "back")
+    for name in (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE):
+        assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "back" / name).read_bytes(), name
+
+
+def test_the_padding_row_keeps_its_weights(
+    tiny: MLAConfig, tmp_path: Path, build: Callable[..., MLATransformer]
+) -> None:
+    """transformers zeroes the embedding of a pad_token_id in config.json on loading: it must not stand there."""
+    model = build(tiny)
+    loaded = theirs(model, tmp_path)
+    assert torch.equal(loaded.get_input_embeddings().weight, model.embed_tokens.weight)
+    assert loaded.generation_config.pad_token_id == tiny.pad_token_id
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_every_stored_type_comes_back_as_it_was(
+    tiny: MLAConfig, tmp_path: Path, build: Callable[..., MLATransformer], dtype: torch.dtype
+) -> None:
+    model = build(tiny).to(dtype)
+    export_pretrained(model, tmp_path)
+    loaded = load_pretrained(tmp_path)
+    assert loaded.config == tiny
+    for (name, parameter), other in zip(model.named_parameters(), loaded.parameters(), strict=True):
+        assert other.dtype == dtype and torch.equal(parameter, other), name
+        assert other.requires_grad
