@@ -29,7 +29,7 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         x32 = x.float()
-        inverse = (torch.linalg.vecdot(x32, x32).unsqueeze(-1) / x.shape[-1] + eps).rsqrt_()
+        inverse = x32.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, inverse)
         return (x32 * inverse).mul_(weight).to(x.dtype)
 
@@ -42,6 +42,6 @@ class _RMSNorm(torch.autograd.Function):
         d_out32 = d_out.float()
         d_weight = (d_out32 * normed).flatten(0, -2).sum(0)
         d_normed = d_out32 * weight
-        shared = torch.linalg.vecdot(d_normed, normed).unsqueeze(-1) / x.shape[-1]
+        shared = (d_normed * normed).mean(dim=-1, keepdim=True)
         d_x = torch.addcmul(d_normed, normed, shared, value=-1).mul_(inverse)
         return d_x.to(x.dtype), d_weight.to(weight.dtype), None
