@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterName,
 )
-from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType
+from prefect.client.schemas.objects import Artifact, FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_UI_URL
@@ -96,17 +97,21 @@ class Control:
     def look(self, run_id: UUID) -> RunView:
         run = self._client.read_flow_run(run_id)
         assert run.state is not None
-        tasks = self._client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))
+        tasks = {
+            _stage_name(task): task  # of a stage that earlier attempts of the run also tried, the last one counts
+            for task in sorted(
+                self._client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))),
+                key=lambda task: (task.flow_run_run_count, task.expected_start_time or run.created, task.name),
+            )
+        }
         progress = {artifact.task_run_id: artifact for artifact in reversed(self._artifacts(run_id, "progress"))}
         stages = []
-        for task in sorted(
-            tasks, key=lambda task: (task.start_time or task.expected_start_time or run.created, task.name)
-        ):
+        for name, task in tasks.items():
             shown = progress.get(task.id)
             state = task.state.name if task.state and task.state.name else "Pending"
             stages.append(
                 StageView(
-                    name=task.tags[0] if task.tags else task.name,
+                    name=name,
                     state=state,
                     message=(task.state.message or "") if task.state else "",
                     percent=float(shown.data) if shown and isinstance(shown.data, int | float) else 0.0,
@@ -118,8 +123,6 @@ class Control:
 
     def summary(self, run_id: UUID) -> tuple[list[dict[str, str]], str]:
         """Rows of the table of stages, and the summary page, as the flow stored them; empty before its end."""
-        import json
-
         tables = [artifact for artifact in self._artifacts(run_id, "table") if artifact.key == "stages"]
         pages = [artifact for artifact in self._artifacts(run_id, "markdown") if artifact.key == "summary"]
         rows = json.loads(str(tables[0].data)) if tables else []
@@ -154,3 +157,8 @@ class Control:
             flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), type=ArtifactFilterType(any_=[kind])
         )
         return list(self._client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.UPDATED_DESC, limit=200))
+
+
+def _stage_name(task: TaskRun) -> str:
+    """A task carries its stage's name as its tag; before it starts Prefect calls it something else."""
+    return task.tags[0] if task.tags else task.name

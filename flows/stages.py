@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from components.params import Params
-from components.pipeline import identify
+from components.pipeline import StageIdentity, identify
 from components.survey import StageWork
 from flows.execution import Executor, Outcome, Profile, StageRequest, StageResult
 from flows.parent_run import ParentRun
@@ -75,16 +75,15 @@ def stage_task(run: Run, work: StageWork) -> Task[[], State[Any]]:
         retry_condition_fn=_is_infrastructure_fault,
     )
     def stage() -> State[Any]:
-        return _report_done(run, work) if work.done else _run(run, work)
+        return _report_done(run, work.node.name, work.identity) if work.done else _run(run, work)
 
     return stage
 
 
-def _report_done(run: Run, work: StageWork) -> State[Any]:
-    made_by = run.parent.stage_run(work.identity.key if work.identity else None)
-    run.outcomes[work.node.name] = StageOutcome(state="unchanged", seconds=None, run_id=made_by)
+def _report_done(run: Run, name: str, identity: StageIdentity | None) -> State[Any]:
+    made_by = run.parent.stage_run(identity.key if identity else None)
+    run.outcomes[name] = StageOutcome(state="unchanged", seconds=None, run_id=made_by)
     by = f"; made by {run.parent.link(made_by)}" if made_by else ""
-    get_run_logger().info("unchanged%s", by)
     return Completed(name=UNCHANGED, message=f"unchanged{by}")
 
 
@@ -108,6 +107,8 @@ def _run(run: Run, work: StageWork) -> State[Any]:
 def _conclude(run: Run, name: str, result: StageResult) -> State[Any]:
     """The task's state for the stage's end; raises where a retry may help."""
     identity = identify(name, run.workspace.path) if result.outcome is Outcome.DONE else None
+    if result.unchanged:
+        return _report_done(run, name, identity)
     run.outcomes[name] = StageOutcome(
         state="ran" if result.outcome is Outcome.DONE else result.outcome.value,
         seconds=result.seconds,

@@ -20,6 +20,7 @@ OnProgress = Callable[[Mapping[str, Any]], None]
 OnLine = Callable[[str], None]
 """Gets each line the stage prints."""
 
+_SKIPPED = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skipping run)")
 _EXITED = re.compile(r"exited with (-?\d+)$")
 
 
@@ -55,6 +56,8 @@ class StageResult:
     seconds: float
     message: str = ""
     """One line on what ended it, for a person; empty when done."""
+    unchanged: bool = False
+    """Done without running: what ran upstream left the stage's inputs as they were, or the work was in the cache."""
 
 
 class Executor(Protocol):
@@ -77,6 +80,11 @@ def stage_exit_code(exit_code: int, lines: Sequence[str]) -> int:
     """
     named = [match for line in lines if (match := _EXITED.search(line.strip()))]
     return int(named[-1].group(1)) if exit_code != 0 and named else exit_code
+
+
+def was_skipped(lines: Sequence[str]) -> bool:
+    """Whether `dvc repro` of one stage found nothing to run."""
+    return any(_SKIPPED.match(line) for line in lines)
 
 
 def judge(stage: str, exit_code: int, lines: Sequence[str]) -> tuple[Outcome, str]:

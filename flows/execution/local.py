@@ -16,7 +16,7 @@ from typing import IO
 
 from components.progress import VARIABLE as PROGRESS_VARIABLE
 from flows.execution import leash
-from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
+from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge, was_skipped
 from flows.execution.profile import Profile
 
 _POLL_S = 0.5
@@ -53,7 +53,7 @@ class LocalExecutor:
             limit = f"ran longer than {request.timeout_s:g} s; raise timeouts_s in its profile"
             return StageResult(outcome=Outcome.TIMED_OUT, seconds=seconds, message=limit)
         outcome, message = judge(request.stage, process.returncode, lines)
-        return StageResult(outcome=outcome, seconds=seconds, message=message)
+        return StageResult(outcome=outcome, seconds=seconds, message=message, unchanged=was_skipped(lines))
 
     def cancel(self) -> None:
         with self._lock:
