@@ -85,7 +85,7 @@ TEMPLATES = (
     Template(
         name="last_items",
         verbs=("last", "tail", "ending"),
-        source="def {f}({xs}, n):\n    start = len({xs}) - n\n    return {xs}[start:]",
+        source="def {f}({xs}, n):\n    start = len({xs}) - n\n    part = {xs}[start:]\n    return part",
         arguments=lambda rng, k, m: ((xs := _list(rng, 3, 5)), _n(rng, 1, len(xs) - 1)),
     ),
     Template(

@@ -75,7 +75,9 @@ class TestBench:
         return self._seen[source, tests]
 
     def passes(self, source: str, tests: str) -> bool:
-        return self.run(source, tests).passed
+        """Whether every test ran and passed: a skipped one, or a module that ends the run early, is no pass."""
+        result = self.run(source, tests)
+        return result.passed and _counts(result) == f"{tests.count('def test_')} passed"
 
 
 @dataclass
@@ -233,19 +235,28 @@ def show_run(result: Result) -> Observation:
     lines = result.output.replace("\r", "").splitlines()
     errors = [re.sub(r"\s+", " ", line[1:]).strip().removeprefix("+ ") for line in lines if line.startswith("E  ")]
     first = _first_failure(errors)
-    counts = next((line for line in reversed(lines) if re.search(r"\d+ (passed|failed|error)", line)), "")
-    counts = re.sub(r" in [\d.]+s.*", "", counts).strip("= ")
+    counts = _counts(result)
     shown = "\n".join([*first, counts]) if counts else "\n".join(first) or "pytest ended before its report"
     shown = re.sub(r"0x[0-9a-f]+", "0x", shown.replace("/job/", ""))
     return Observation(status="ok", content=shown[:_MAX_SHOWN_CHARACTERS])
 
 
+def _counts(result: Result) -> str:
+    """The last line of a pytest run without its time: `2 failed, 1 passed`."""
+    lines = result.output.splitlines()
+    last = next((line for line in reversed(lines) if re.search(r"\d+ (passed|failed|error|skipped)", line)), "")
+    return re.sub(r" in [\d.]+s.*", "", last).strip("= ")
+
+
 def _first_failure(errors: list[str]) -> list[str]:
-    """The first `E` block: the assertion (or error) and, where pytest gives one, the line that explains it."""
+    """The assertion or error of the first `E` block and, where pytest gives one, the line that explains it."""
     if not errors:
         return []
+    said = next((line for line in errors if not line.startswith("File ")), errors[0])
+    if errors[0].startswith("File "):  # a syntax error is named below the place and the line it is in
+        said = next((line for line in errors if re.match(r"\w+Error\b", line)), said)
     explained = next((line for line in errors[1:6] if line.startswith("where ")), None)
-    return [errors[0], *([explained] if explained else [])]
+    return [said, *([explained] if explained else [])]
 
 
 def _fails(result: Result) -> bool:
