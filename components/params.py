@@ -153,6 +153,7 @@ class Evaluation(_Section):
     episodes: int = Field(ge=1, description="held-out agent tasks per family")
     max_turns: int = Field(ge=1)
     max_turn_tokens: int = Field(ge=8)
+    max_parse_errors: int = Field(ge=1, description="unreadable turns that end an episode")
     held_out_families: tuple[str, ...] = Field(min_length=1, description="families training never sees")
     tasks: tuple[str, ...] = Field(min_length=1, description="lm-eval task names under components/evaluation/tasks")
     task_limit: int = Field(ge=1, description="items per lm-eval task")

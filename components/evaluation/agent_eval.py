@@ -75,7 +75,13 @@ def evaluate_agent(
     for name, family in families.items():
         tasks = held_out_tasks(family, params.evaluation.episodes, params.seed)
         for policy_name, policy in policies.items():
-            episodes = run_episodes(policy, tasks, families=families, max_turns=params.evaluation.max_turns)
+            episodes = run_episodes(
+                policy,
+                tasks,
+                families=families,
+                max_turns=params.evaluation.max_turns,
+                max_parse_errors=params.evaluation.max_parse_errors,
+            )
             items += [
                 EpisodeItem(
                     policy=policy_name,

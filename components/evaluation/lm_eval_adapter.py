@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Set before `datasets` is imported through lm-eval: nothing here may look for the hub.
+# Set before lm-eval is imported: nothing here may look for the hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")  # lm-eval's bars; the stage reports progress itself
 
-import datasets
 import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
@@ -133,7 +133,6 @@ def run_tasks(lm: TriviumLM, tasks: Sequence[str], *, limit: int) -> list[TaskIt
     must not vary here, and takes seconds to ask for them.
     """
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    datasets.disable_progress_bars()
     manager = TaskManager(include_path=str(TASKS), include_defaults=False)
     results = evaluate(lm, manager.load(list(tasks)), limit=limit, bootstrap_iters=0, log_samples=True)
     assert results is not None, "one process evaluates"

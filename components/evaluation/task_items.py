@@ -33,15 +33,21 @@ def check_tasks(names: tuple[str, ...]) -> None:
 
 
 def load_items(*, task: str, **_metadata: Any) -> dict[str, Dataset]:
-    """The items of one task as lm-eval wants them. It passes the task file's `metadata` along, which we do not need."""
+    """The items of one task as lm-eval wants them. It passes the task file's `metadata` along, which we do not need.
+
+    From memory: `datasets` keeps a copy in the home of everything it reads from a file itself.
+    """
     from datasets import Dataset
 
-    return {"test": Dataset.from_json(str(TASKS / f"{task}.jsonl"))}
+    return {"test": Dataset.from_list(_read(task))}
 
 
 def read_texts(tasks: Sequence[str], limit: int) -> Iterator[tuple[str, str]]:
     """Name and full text, right answer included, of the first `limit` items of each task."""
     for task in tasks:
-        lines = (TASKS / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()
-        for item in map(json.loads, lines[:limit]):
+        for item in _read(task)[:limit]:
             yield f"{task}/{item['id']}", f"{item['query']} {item['choices'][item['gold']]}"
+
+
+def _read(task: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (TASKS / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()]
