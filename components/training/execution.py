@@ -8,11 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
 
 from components.params import BadInput
-
-Precision = Literal["32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,39 +19,32 @@ class Execution:
     cpu_threads: int = 2
     micro_rows: int | None = None  # rows a device holds at once; None: its whole share of the optimizer batch
     checkpoint_s: float = 60.0  # between two in-progress checkpoints
-    precision: Precision = "32-true"
     rank: int = 0
     world_size: int = 1
     local_world_size: int = 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Execution:
-        """Read TRIVIUM_CPU_THREADS, _MICRO_ROWS, _CHECKPOINT_S, _PRECISION and torchrun's rank and world size.
+        """Read TRIVIUM_CPU_THREADS, _MICRO_ROWS, _CHECKPOINT_S and torchrun's rank and world size.
 
         Raises BadInput naming the variable that cannot be used.
         """
-        precision = environment.get("TRIVIUM_PRECISION", cls.precision)
-        if precision not in get_args(Precision):
-            raise BadInput(f"TRIVIUM_PRECISION = {precision!r}: choose one of {', '.join(get_args(Precision))}")
         return cls(
             cpu_threads=int(_number(environment, "TRIVIUM_CPU_THREADS", 2, least=1)),
             micro_rows=int(_number(environment, "TRIVIUM_MICRO_ROWS", 0, least=0)) or None,
             checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60, least=0),
-            precision=cast(Precision, precision),
             rank=int(_number(environment, "RANK", 0, least=0)),
             world_size=int(_number(environment, "WORLD_SIZE", 1, least=1)),
             local_world_size=int(_number(environment, "LOCAL_WORLD_SIZE", 1, least=1)),
         )
 
-    def check(self, *, batch_rows: int, has_gpu: bool, where: str) -> None:
-        """Refuse settings that the stage or the machine cannot honour. Raises BadInput."""
+    def check(self, *, batch_rows: int, where: str) -> None:
+        """Refuse a batch that cannot be shared out. Raises BadInput."""
         if batch_rows % self.world_size:
             raise BadInput(
                 f"{where}.batch_rows = {batch_rows}: does not divide over WORLD_SIZE = {self.world_size} devices; "
                 "choose a multiple or use fewer devices"
             )
-        if self.precision == "bf16-mixed" and not has_gpu:
-            raise BadInput("TRIVIUM_PRECISION = 'bf16-mixed': needs a GPU; unset it on this machine")
 
 
 def _number(environment: Mapping[str, str], name: str, default: float, *, least: float) -> float:

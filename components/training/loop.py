@@ -38,7 +38,7 @@ def run(context: StageContext, name: str) -> None:
     with StopRequest() as stop:
         plan = plan_stage(context.params, name)
         has_gpu = torch.cuda.is_available()
-        execution.check(batch_rows=plan.stage.batch_rows, has_gpu=has_gpu, where=f"curriculum.{name}")
+        execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}")
         _configure_torch(execution)
         with progress_store(plan.identity, shared=execution.rank > 0) as store:
             module = build_module(plan, context.params.optimizer, execution, store.newest())
@@ -46,8 +46,7 @@ def run(context: StageContext, name: str) -> None:
             if execution.rank > 0:
                 return
             optimizer = state_tensors(module.raw_optimizers(), module.named_model_parameters())
-            deterministic = not torch.is_deterministic_algorithms_warn_only_enabled()
-            metrics = write_trained(plan, module.model, optimizer, module.state, deterministic=deterministic)
+            metrics = write_trained(plan, module.model, optimizer, module.state, deterministic=not has_gpu)
             store.remove()
     _log_outcome(context, plan, module.state, metrics)
 
@@ -126,7 +125,8 @@ def _build_trainer(execution: Execution, callbacks: list[Any], *, has_gpu: bool)
         devices=execution.local_world_size,
         num_nodes=execution.world_size // execution.local_world_size,
         strategy="ddp" if execution.world_size > 1 else "auto",
-        precision=execution.precision,
+        # On a GPU the attention kernel takes 16-bit inputs alone; weights, gradients and sums stay in float32.
+        precision="bf16-mixed" if has_gpu else "32-true",
         # Attention's backward on a GPU has no deterministic kernel for every shape: there torch warns instead.
         deterministic="warn" if has_gpu else True,
         max_epochs=1,

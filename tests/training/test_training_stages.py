@@ -13,6 +13,7 @@ import mlflow
 import pytest
 import torch
 from training_workspace import (
+    FIRST_STEPS,
     StageRunner,
     build_workspace,
     file_bytes,
@@ -26,7 +27,6 @@ from model.hf import load_pretrained
 
 OUTPUTS = ("checkpoints", "metrics", "plots")
 EVERY_STEP = {"TRIVIUM_CHECKPOINT_S": "0"}
-STEPS = 40
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +50,22 @@ def test_it_learns_and_says_what_it_did(finished: Path) -> None:
     facts = manifest["facts"]
     assert manifest["producer"] == "pretrain@second"
     assert facts["complete"] is True
-    assert facts["tokens"] == 40 * 128 + 10 * 128
+    assert facts["tokens"] == FIRST_STEPS * 128 + 10 * 128
     assert (facts["rope_theta"], facts["schedule_end"]) == (20000.0, 0.1)
     assert [entry["stage"] for entry in facts["curriculum"]] == ["first", "second"]
-    assert facts["curriculum"][0]["samples"] == 160
-    assert facts["curriculum"][0]["rows_by_domain"] == {"code": 40, "general": 120}
+    assert facts["curriculum"][0]["samples"] == FIRST_STEPS * 4
+    assert facts["curriculum"][0]["rows_by_domain"] == {"code": FIRST_STEPS, "general": FIRST_STEPS * 3}
     assert {shard["name"] for shard in manifest["shards"]} >= {
         "config.json",
         "model.safetensors",
         "optimizer.safetensors",
     }
     metrics = json.loads((finished / "metrics/pretrain/first.json").read_text())
-    assert (metrics["tokens"], metrics["steps"], metrics["deterministic"]) == (40 * 128, 40, True)
+    assert (metrics["tokens"], metrics["steps"], metrics["deterministic"]) == (FIRST_STEPS * 128, FIRST_STEPS, True)
     header, *lines = (finished / "plots/pretrain/first.csv").read_text().splitlines()
     curve = [(int(tokens), float(loss)) for tokens, loss in (line.split(",") for line in lines)]
     assert header == "tokens,loss"
-    assert [tokens for tokens, _ in curve] == [128 * step for step in range(1, 41)]
+    assert [tokens for tokens, _ in curve] == [128 * step for step in range(1, FIRST_STEPS + 1)]
     assert metrics["final_loss"] < curve[0][1] - 1
     assert load_pretrained(finished / "checkpoints/second").config.rope_theta == 20000.0
     assert not list((finished / "home/progress").iterdir())
@@ -78,7 +78,7 @@ def test_the_tracked_run_has_curve_and_costs(finished: Path, runner: StageRunner
     found = client.search_runs([experiment.experiment_id], "tags.`trivium.stage` = 'pretrain@first'", max_results=50)
     (run,) = [run for run in found if run.info.status == "FINISHED"][-1:]
     history = client.get_metric_history(run.info.run_id, "loss")
-    assert [point.step for point in history] == [128 * step for step in range(5, 41, 5)]
+    assert [point.step for point in history] == [128 * step for step in range(5, FIRST_STEPS + 1, 5)]
     assert {"final_loss", "seconds", "tokens_per_s", "gradient_norm", "learning_rate_factor"} <= run.data.metrics.keys()
     assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} >= {"loss.png", "plots"}
 
@@ -91,7 +91,7 @@ def test_a_second_run_writes_the_same_bytes(finished: Path, fresh: Path, runner:
 
 def test_killed_at_any_moment_it_continues_to_the_same_bytes(finished: Path, fresh: Path, runner: StageRunner) -> None:
     """SIGKILL three times at random moments, SIGTERM once; the outcome is that of the undisturbed run."""
-    goals = sorted(random.sample(range(2, STEPS - 8), 4))
+    goals = sorted(random.sample(range(2, FIRST_STEPS // 2), 4))
     print("signals at steps", goals)
     for number, goal in enumerate(goals):
         process = runner.start(fresh, "pretrain", "first", **EVERY_STEP)
@@ -100,7 +100,7 @@ def test_killed_at_any_moment_it_continues_to_the_same_bytes(finished: Path, fre
         os.kill(process.pid, signal.SIGTERM if number == 2 else signal.SIGKILL)
         assert finish(process) == (75 if number == 2 else -signal.SIGKILL)
         assert not (fresh / "checkpoints/first").exists() and not (fresh / "metrics").exists()
-        assert goal <= steps_saved(fresh) < STEPS
+        assert goal <= steps_saved(fresh) < FIRST_STEPS
     assert "the work is saved, the same command continues it" in (fresh / "stderr.txt").read_text()
     assert runner.run(fresh, "pretrain", "first") == 0
     assert file_bytes(fresh, "checkpoints/first", "metrics", "plots/pretrain/first.csv") == file_bytes(
@@ -173,7 +173,7 @@ def test_init_draws_the_same_weights_for_the_tokenizer(fresh: Path, runner: Stag
     [
         (("pretrain", "frist"), {}, "pretrain@frist: curriculum.frist: no such stage; did you mean 'first'?"),
         (("pretrain", "second"), {}, "pretrain@second: checkpoints/first/manifest.json: missing"),
-        (("pretrain", "first"), {"TRIVIUM_PRECISION": "bf16-mixed"}, "TRIVIUM_PRECISION = 'bf16-mixed': needs a GPU"),
+        (("pretrain", "first"), {"TRIVIUM_CPU_THREADS": "0"}, "pretrain@first: TRIVIUM_CPU_THREADS = '0': must be"),
     ],
 )
 def test_bad_input_exits_with_2_and_writes_nothing(

@@ -28,6 +28,7 @@ from model.init import initialise
 REPOSITORY = Path(__file__).parents[2]
 VOCAB = 272  # the bytes and the special tokens
 ROW_TOKENS = (32, 64)
+FIRST_STEPS = 100  # enough that a signal sent late still finds the stage at work
 TOKENIZER_SHA256 = "f" * 64
 
 _MODEL = {
@@ -44,7 +45,7 @@ _MODEL = {
 }
 _FIRST = {
     "init_from": "init",
-    "token_budget": 40 * 4 * 32,
+    "token_budget": FIRST_STEPS * 4 * 32,
     "sequence_tokens": 32,
     "batch_rows": 4,
     "mixture": {"general": 0.75, "code": 0.25},
