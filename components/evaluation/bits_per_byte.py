@@ -6,7 +6,7 @@ for text; begin and end tokens are context only, for the model and the baselines
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -57,23 +57,21 @@ def read_held_out(directory: Path, domain: str, tokenizer: TextTokenizer, budget
     documents: list[HeldOutDocument] = []
     left_bytes = budget_bytes
     for document in read_documents(directory / domain):
-        if left_bytes <= 0:
-            break
         # Text far beyond the budget is not worth encoding; a margin keeps the cut from changing the tokens before it.
         ids = np.array(tokenizer.encode(document.text[: left_bytes + 256]), dtype=np.int64)
         kept = int(np.searchsorted(np.cumsum(lengths[ids]), left_bytes, side="right"))
-        ids = ids[:kept]
-        if not len(ids):
-            break
-        left_bytes -= int(lengths[ids].sum())
-        documents.append(
-            HeldOutDocument(
-                domain=domain,
-                id=document.id,
-                ids=np.concatenate([[tokenizer.bos_id], ids]),
-                token_bytes=np.concatenate([[0], lengths[ids]]),
+        if kept:
+            documents.append(
+                HeldOutDocument(
+                    domain=domain,
+                    id=document.id,
+                    ids=np.concatenate([[tokenizer.bos_id], ids[:kept]]),
+                    token_bytes=np.concatenate([[0], lengths[ids[:kept]]]),
+                )
             )
-        )
+        left_bytes -= int(lengths[ids[:kept]].sum())
+        if kept < len(ids):
+            break
     if not documents:
         raise BadInput(f"{directory / domain}: holds no text; run `dvc repro curate`, or raise corpus.held_out_share")
     return documents
@@ -84,7 +82,6 @@ def model_bits(
     documents: Sequence[HeldOutDocument],
     *,
     context_tokens: int,
-    on_tokens: Callable[[int], None] | None = None,
 ) -> list[np.ndarray]:
     """Bits (T - 1,) of every token after the first of each document.
 
@@ -96,7 +93,7 @@ def model_bits(
         cut = sliding_rows(document.ids, context_tokens=context_tokens, overlap_tokens=context_tokens // 4)
         rows += cut
         owners += [number] * len(cut)
-    scored = score_rows(model, rows, on_tokens=on_tokens)
+    scored = score_rows(model, rows)
     bits: list[list[np.ndarray]] = [[] for _ in documents]
     for owner, row in zip(owners, scored, strict=True):
         bits[owner].append(-row.log_probabilities * _LOG2_E)

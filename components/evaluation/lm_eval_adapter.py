@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
 
-from components.evaluation.scoring import Row, score_rows, sliding_rows
+from components.evaluation.scoring import score_rows, sliding_rows
 from components.evaluation.task_items import TASKS
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
@@ -41,13 +41,11 @@ class TriviumLM(TemplateLM):
         tokenizer: TextTokenizer,
         *,
         context_tokens: int,
-        on_tokens: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__()
         self._model = model
         self._text = tokenizer  # `tokenizer` is lm-eval's name for a Hugging Face one
         self._context_tokens = context_tokens
-        self._on_tokens = on_tokens
 
     @property
     def eot_token_id(self) -> int:
@@ -69,22 +67,32 @@ class TriviumLM(TemplateLM):
         self, requests: list[tuple[tuple[str, str], list[int], list[int]]], **kwargs: Any
     ) -> list[tuple[float, bool]]:
         """Natural log-probability of each continuation, and whether greedy decoding would give it."""
-        rows = []
-        for _, context, continuation in requests:
-            assert len(continuation) < self._context_tokens, "an answer must fit the context"
-            ids = np.array([*context, *continuation])[-self._context_tokens :]
-            rows.append(Row(ids=ids, first_target=len(ids) - len(continuation)))
-        scored = score_rows(self._model, rows, on_tokens=self._on_tokens)
-        return [(float(row.log_probabilities.sum()), bool(row.greedy.all())) for row in scored]
+        return self._score(
+            [(np.array([*context, *continuation]), len(context)) for _, context, continuation in requests]
+        )
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = True) -> list[float]:
-        """Natural log-probability of each whole text, every token scored once with as much context as fits."""
-        totals = []
-        for request in requests:
-            ids = np.array(self.tok_encode(request.args[0]))
-            rows = sliding_rows(ids, context_tokens=self._context_tokens, overlap_tokens=self._context_tokens // 4)
-            totals.append(float(sum(row.log_probabilities.sum() for row in score_rows(self._model, rows))))
-        return totals
+        """Natural log-probability of each whole text."""
+        scored = self._score([(np.array(self.tok_encode(request.args[0])), 1) for request in requests])
+        return [log_probability for log_probability, _ in scored]
+
+    def _score(self, texts: Sequence[tuple[np.ndarray, int]]) -> list[tuple[float, bool]]:
+        """Sum of log-probabilities of each text's tokens from the given one on, and whether all are the likeliest."""
+        rows, owners = [], []
+        for number, (ids, first_target) in enumerate(texts):
+            cut = sliding_rows(
+                ids,
+                context_tokens=self._context_tokens,
+                overlap_tokens=self._context_tokens // 4,
+                first_target=first_target,
+            )
+            rows += cut
+            owners += [number] * len(cut)
+        totals, greedy = [0.0] * len(texts), [True] * len(texts)
+        for owner, row in zip(owners, score_rows(self._model, rows), strict=True):
+            totals[owner] += float(row.log_probabilities.sum())
+            greedy[owner] &= bool(row.greedy.all())
+        return list(zip(totals, greedy, strict=True))
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """Continue each prompt until one of its stop strings, the end of the text, or `max_gen_toks` (256) tokens."""

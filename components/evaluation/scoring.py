@@ -6,7 +6,7 @@ batch, L tokens of its longest row, N scored tokens, H hidden width, V vocabular
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,16 +36,20 @@ class Row:
         assert 1 <= self.first_target <= len(self.ids)
 
 
-def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int) -> list[Row]:
-    """Rows of at most `context_tokens` that together score every token of `ids` but the first exactly once.
+def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int, first_target: int = 1) -> list[Row]:
+    """Rows of at most `context_tokens` that together score every token of `ids` from `first_target` on exactly once.
 
-    After the first row each token has at least `overlap_tokens` before it to stand on.
+    One row with as much context as fits, if that is enough; else rows slide on, and after the first one each scored
+    token has at least `overlap_tokens` before it to stand on.
     """
     assert 0 < overlap_tokens < context_tokens
+    if len(ids) - first_target < context_tokens:
+        start = max(0, len(ids) - context_tokens)
+        return [Row(ids=ids[start:], first_target=first_target - start)]
     rows: list[Row] = []
-    scored = 1
+    scored = first_target
     while scored < len(ids):
-        start = max(0, scored - overlap_tokens) if scored > 1 else 0
+        start = max(0, scored - overlap_tokens)
         end = min(len(ids), start + context_tokens)
         rows.append(Row(ids=ids[start:end], first_target=scored - start))
         scored = end
@@ -53,14 +57,8 @@ def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int) -
 
 
 @torch.inference_mode()
-def score_rows(
-    model: MLATransformer,
-    rows: Sequence[Row],
-    *,
-    batch_tokens: int = 8192,
-    on_tokens: Callable[[int], None] | None = None,
-) -> list[ScoredRow]:
-    """Score every row, in the order given. `on_tokens` hears of the tokens of each finished batch.
+def score_rows(model: MLATransformer, rows: Sequence[Row], *, batch_tokens: int = 8192) -> list[ScoredRow]:
+    """Score every row; results in the order given.
 
     Rows of like length share a batch of at most `batch_tokens`; padding stands to the right, where a causal model
     cannot see it, so but for rounding a row's result does not depend on its neighbours.
@@ -87,8 +85,6 @@ def score_rows(
         for index, end, count in zip(batch, ends, counts, strict=True):
             span = slice(end - count, end)
             scored[index] = ScoredRow(log_probabilities=log_probabilities[span], greedy=greedy[span])
-        if on_tokens is not None:
-            on_tokens(sum(len(rows[index].ids) for index in batch))
     return [scored[index] for index in range(len(rows))]
 
 

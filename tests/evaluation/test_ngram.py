@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from components.evaluation.ngram import ABSENT, NGramModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from components.evaluation.ngram import ABSENT, NGramModel
 
 VOCAB = 9
 BOS = 0

@@ -1,0 +1,196 @@
+"""A small world to evaluate in: real text, a real tokenizer, token shards, and two checkpoints with random weights.
+
+The checkpoints are written by the training package itself, so what an evaluation reads of them is what it will find.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sysconfig
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from components.corpus.documents import Document, read_lines, text_id, write_documents
+from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
+from components.params import Params, parse
+from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
+from components.tokenizer.bpe import MergeList, continue_merges
+from components.tokenizer.pretokenizer import byte_alphabet
+from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE, build_tokenizer, tokenizer_config
+from components.tokenizer.train import count_pieces
+from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
+from components.training.boundary import plan_stage
+from components.training.checkpoint import write_initial, write_trained
+from components.training.module import TrainingState
+from model import MLAConfig, MLATransformer
+from model.init import initialise
+
+REPOSITORY = Path(__file__).parents[2]
+VOCAB = 512
+ROW_TOKENS = (64, 128)
+_MODEL = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "q_lora_rank": 8,
+    "kv_lora_rank": 8,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 4,
+    "v_head_dim": 8,
+    "max_position_embeddings": 1024,
+}
+_STAGE = {
+    "batch_rows": 4,
+    "rope_theta": 10000.0,
+    "schedule": {"phase": "stable", "start": 1.0, "end": 1.0},
+}
+
+
+def raw_params() -> dict[str, Any]:
+    """params.yaml of the repository with a toy model, two short stages and a small evaluation."""
+    raw: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    raw["tokens"]["row_tokens"] = list(ROW_TOKENS)
+    raw["model"] |= _MODEL
+    raw["trajectories"]["families"] = {"arithmetic_add": 10, "factbook_field": 10}
+    raw["curriculum"] = {
+        "first": _STAGE
+        | {"init_from": "init", "token_budget": 3000, "sequence_tokens": 64, "mixture": {"encyclopedic": 1.0}},
+        "second": _STAGE
+        | {
+            "init_from": "first",
+            "token_budget": 4000,
+            "sequence_tokens": 128,
+            "mixture": {"agent": 0.5, "encyclopedic": 0.25, "code": 0.25},
+            "loss_weights": "spans",
+            "agent_tokens": "data/trajectory_tokens",
+        },
+    }
+    raw["evaluation"] |= {
+        "held_out_bytes": 4000,
+        "episodes": 6,
+        "max_turns": 2,
+        "max_turn_tokens": 8,
+        "held_out_families": ["arithmetic_three_terms"],
+        "task_limit": 8,
+    }
+    raw["gate"] |= {"candidate": "second", "baseline": "first"}
+    return raw
+
+
+def build_workspace(root: Path) -> Params:
+    """Write everything the two evaluations read below `root`."""
+    raw = raw_params()
+    params = parse(raw)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+    documents = {"encyclopedic": _factbook(40), "code": _code(12)}
+    write_documents(root / "data/raw/factbook", _factbook(300))
+    _write_curated(root / "data/curated", documents)
+    tokenizer = _write_tokenizer(root / "artifacts/tokenizer", documents)
+    _write_tokens(root / "data/tokens", tokenizer, {name: found[4:] for name, found in documents.items()})
+    _write_tokens(root / "data/trajectory_tokens", tokenizer, {"agent": documents["code"][:4]})
+    with inside(root):
+        _write_checkpoints(params, tokenizer)
+    return params
+
+
+@contextmanager
+def inside(directory: Path) -> Iterator[None]:
+    """Work in `directory` and come back."""
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _factbook(count: int) -> list[Document]:
+    lines = list(read_lines(REPOSITORY / "components/corpus/starter/factbook.jsonl.zst"))[:count]
+    return [
+        _document(entry["text"][:2500], "encyclopedic", "factbook", entry["path"], entry["metadata"])
+        for entry in map(json.loads, lines)
+    ]
+
+
+def _code(count: int) -> list[Document]:
+    paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("[a-c]*.py"))[:count]
+    return [_document(path.read_text(encoding="utf-8")[:3000], "code", "stdlib", path.name, {}) for path in paths]
+
+
+def _document(text: str, domain: Any, source: str, path: str, metadata: dict[str, Any]) -> Document:
+    return Document(
+        id=text_id(text),
+        text=text,
+        domain=domain,
+        language="en",
+        source=source,
+        licence="public-domain",
+        path=path,
+        metadata=metadata,
+    )
+
+
+def _write_curated(directory: Path, documents: dict[str, list[Document]]) -> None:
+    shards = []
+    for domain, found in documents.items():
+        for split, chosen in (("heldout", found[:4]), ("train", found[4:])):
+            place = f"{split}/{domain}"
+            written = write_documents(directory / place, chosen)
+            shards += [shard.model_copy(update={"name": f"{place}/{shard.name}"}) for shard in written]
+    write_manifest(directory, Manifest(producer="curate", shards=tuple(shards)))
+
+
+def _write_tokenizer(directory: Path, documents: dict[str, list[Document]]) -> TextTokenizer:
+    learned = MergeList(tokens=list(byte_alphabet()))
+    texts = [document.text for found in documents.values() for document in found[4:]]
+    continue_merges(learned, count_pieces(texts), VOCAB - len(SPECIAL_TOKENS))
+    with write_directory(directory) as temporary:
+        build_tokenizer(learned).save(str(temporary / TOKENIZER_FILE))
+        write_json(temporary / CONFIG_FILE, tokenizer_config())
+        shards = tuple(describe_shard(temporary, temporary / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
+        write_manifest(temporary, Manifest(producer="train_tokenizer", shards=shards))
+    return load_tokenizer(directory)
+
+
+def _write_tokens(directory: Path, tokenizer: TextTokenizer, documents: dict[str, list[Document]]) -> None:
+    packs = {}
+    for domain, found in documents.items():
+        encoded = [
+            TokenDocument(
+                ids=np.array([tokenizer.bos_id, *tokenizer.encode(document.text), tokenizer.eos_id], dtype=np.uint32)
+            )
+            for document in found
+        ]
+        packs |= {(domain, row_tokens): pack(encoded, row_tokens).rows for row_tokens in ROW_TOKENS}
+    facts = {"tokenizer_sha256": tokenizer.sha256, "vocab_size": tokenizer.vocab_size}
+    write_token_shards(directory, packs, shard_rows=64, producer="tokenize", facts=facts)
+
+
+def _write_checkpoints(params: Params, tokenizer: TextTokenizer) -> None:
+    """checkpoints/init, first and second. Weights are random; the records are those of training that went well."""
+    config = MLAConfig(
+        **params.model.model_dump(),
+        vocab_size=tokenizer.vocab_size,
+        bos_token_id=tokenizer.bos_id,
+        eos_token_id=tokenizer.eos_id,
+        pad_token_id=tokenizer.pad_id,
+    )
+    model = MLATransformer(config)
+    initialise(model, params.seed)
+    write_initial(model, tokenizer_sha256=tokenizer.sha256)
+    for seed, name in enumerate(params.curriculum):
+        initialise(model, seed)
+        plan = plan_stage(params, name)
+        order = TrainingOrder(plan.token_directories, plan.mixture, plan.stage.sequence_tokens, plan.order_seed)
+        rows = Counter(order[index].domain for index in range(plan.steps * plan.stage.batch_rows))
+        state = TrainingState(steps=plan.steps, losses=[1.0] * plan.steps, rows_by_domain=dict(rows), targets=1.0)
+        write_trained(plan, model, {}, state, deterministic=True)
