@@ -29,9 +29,10 @@ from components.lineage import (
     write_json,
     write_manifest,
 )
-from components.params import BadInput
+from components.params import BadInput, Domain
 from components.params import Tokenizer as TokenizerParams
 from components.stage import StageContext
+from components.tokenizer.agent_text import read_agent_texts
 from components.tokenizer.bpe import MergeList, continue_merges
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from components.tokenizer.special import SPECIAL_TOKENS
@@ -41,6 +42,7 @@ from components.tracking import flatten
 CURATED = Path("data/curated")
 OUTPUT = Path("artifacts/tokenizer")
 METRICS = Path("metrics/tokenizer.json")
+AGENT: Domain = "agent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,15 +117,17 @@ def bytes_per_token(text: DomainText, tokenizer: Tokenizer) -> float:
 def _read_split(split: str, params: TokenizerParams, curated: Manifest, context: StageContext) -> dict[str, DomainText]:
     """Up to `max_bytes_per_domain` of each domain's text in a split.
 
-    A domain may have no held-out documents (a few long books); in the training split it must have some.
+    A domain may have no held-out documents (a few long books); in the training split it must have some. Agent text is
+    training trajectories; held-out ones exist as tasks only, so they have no text yet.
     """
     domains = sorted({domain for stage in params.stages.values() for domain in stage.domains})
     found: dict[str, DomainText] = {}
     for number, domain in enumerate(domains):
-        if any(shard.name.startswith(f"{split}/{domain}/") for shard in curated.shards):
-            pieces = count_pieces(sample_texts(CURATED / split / domain, params.max_bytes_per_domain))
-            size_bytes = sum(len(piece) * count for piece, count in pieces.items())
-            found[domain] = DomainText(pieces=pieces, size_bytes=size_bytes)
+        if domain == AGENT:
+            if split == "train":
+                found[domain] = _domain_text(read_agent_texts(params.max_bytes_per_domain))
+        elif any(shard.name.startswith(f"{split}/{domain}/") for shard in curated.shards):
+            found[domain] = _domain_text(sample_texts(CURATED / split / domain, params.max_bytes_per_domain))
         elif split == "train":
             raise BadInput(
                 f"tokenizer.stages: domain {domain!r} has no documents in {CURATED / split}; drop the domain from its "
@@ -131,6 +135,12 @@ def _read_split(split: str, params: TokenizerParams, curated: Manifest, context:
             )
         context.progress.update(number + 1, len(domains), f"domains of {split} read")
     return found
+
+
+def _domain_text(texts: Iterable[str]) -> DomainText:
+    pieces = count_pieces(texts)
+    # Pieces are in the byte alphabet: one character is one byte.
+    return DomainText(pieces=pieces, size_bytes=sum(len(piece) * count for piece, count in pieces.items()))
 
 
 def sample_texts(directory: Path, max_bytes: int) -> Iterator[str]:
