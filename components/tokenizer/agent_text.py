@@ -1,7 +1,7 @@
 """What agents read and write, as text the tokenizer learns from: tool schemas, calls, observations, thoughts.
 
-Curated text holds almost no JSON. Without this an arithmetic episode of `nano` takes 175 tokens, with it 105. Markers are
-left out: they are special tokens already.
+Curated text holds almost no JSON. Without this an arithmetic episode of `nano` takes 175 tokens, with it 105.
+Markers are left out: they are special tokens already.
 """
 
 from __future__ import annotations
