@@ -1,0 +1,59 @@
+"""The MLflow registry: a release is a version of the model named in `release.name`, found again by its content.
+
+The version's source is the release among the artifacts of the run that built it, so `models:/NAME@released` gives the
+files. The same bytes are registered once, whoever builds them how often.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.params import BadInput
+from components.release.layout import CARD_FILE, RELEASE
+from components.tracking import StageTracker, connect
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+ALIAS = "released"
+DIGEST_TAG = "trivium.release_sha256"
+STATUS_TAG = "trivium.status"
+
+
+def register(name: str, digest: str, *, released: bool, tags: dict[str, str], tracker: StageTracker) -> str:
+    """Make sure the registry holds this release; returns its version.
+
+    digest: hash of the release's content. The alias `released` moves to a version that was released, never to a
+    candidate. Raises BadInput if the registry refuses.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = connect()
+    try:
+        version = _find(client, name, digest) or _create(client, name, digest, tags, tracker)
+        if released:
+            client.set_registered_model_alias(name, ALIAS, version)
+    except MlflowException as error:
+        raise BadInput(f"MLflow registry, model {name!r}: {str(error).splitlines()[0][:200]}") from error
+    return version
+
+
+def _find(client: MlflowClient, name: str, digest: str) -> str | None:
+    found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST_TAG}` = '{digest}'")
+    return str(found[0].version) if found else None
+
+
+def _create(client: MlflowClient, name: str, digest: str, tags: dict[str, str], tracker: StageTracker) -> str:
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description="Releases of Trivium's release stage; one version per content")
+    tracker.log_artifact(RELEASE, RELEASE.name)
+    run = client.get_run(tracker.run_id)
+    inherited = {key: value for key, value in run.data.tags.items() if key.startswith("trivium.")}
+    made = client.create_model_version(
+        name,
+        source=f"{run.info.artifact_uri}/{RELEASE.name}",
+        run_id=tracker.run_id,
+        tags={**inherited, **tags, DIGEST_TAG: digest},
+        description=(RELEASE / CARD_FILE).read_text(encoding="utf-8")[:5000],
+    )
+    return str(made.version)

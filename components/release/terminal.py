@@ -1,0 +1,98 @@
+"""The chat as a person sees it: thoughts dim, calls and results marked, the answer plain."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from components.agent.toolbox import TOOLBOX
+from components.release.chat import ChatSession, Finished, Piece, Result
+
+HELP = "/tools what it can call · /reset forget the conversation · /quit or Ctrl-D leave · Ctrl-C stop an answer"
+_STYLES = {
+    "thought": "dim",
+    "analysis": "dim",
+    "plan": "dim",
+    "reflection": "dim",
+    "call": "cyan",
+    "result": "magenta",
+    "answer": "bold",
+}
+_ENDS = {
+    "max_turns": "it went on calling tools without an answer; ask again or /reset",
+    "parse_errors": "it wrote turns that cannot be read; ask again or /reset",
+    "context_overflow": "the conversation fills its context; /reset to begin anew",
+}
+
+
+def converse(session: ChatSession) -> int:
+    """Read, answer, repeat, until the person leaves. Returns the exit code."""
+    import readline  # noqa: F401  # gives input() editing and history
+
+    console = Console(highlight=False)
+    console.print(f"{session.name} ({session.status}), context {session.context_tokens:,} tokens. {HELP}", markup=False)
+    while True:
+        try:
+            text = input("you> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            console.print()
+            return 0
+        if text == "/quit":
+            return 0
+        if text == "/reset":
+            session.reset()
+            console.print("The conversation is forgotten.", style="dim")
+        elif text == "/tools":
+            for tool in TOOLBOX:
+                console.print(tool.to_json(), style=_STYLES["call"], markup=False, soft_wrap=True)
+        elif text.startswith("/"):
+            console.print(HELP, style="dim", markup=False)
+        elif text:
+            _answer(session, text, console)
+
+
+def answer_once(session: ChatSession, text: str) -> int:
+    """Put one question; 0 and the answer on standard output, or 1 and the reason on standard error."""
+    trace = Console(stderr=True, highlight=False)
+    finished = show(session.ask(text), trace)
+    if finished.answer is None:
+        return 1
+    Console(highlight=False).print(printable(finished.answer), markup=False, soft_wrap=True)
+    return 0
+
+
+def _answer(session: ChatSession, text: str, console: Console) -> None:
+    events = session.ask(text)
+    try:
+        show(events, console)
+    except KeyboardInterrupt:
+        events.close()
+        console.print("\nStopped; your last message is taken back.", style="dim")
+
+
+def show(events: Iterable[Piece | Result | Finished], console: Console) -> Finished:
+    """Print events as they come and return the last one."""
+    current = ""
+    for event in events:
+        if isinstance(event, Finished):
+            if current:
+                console.print()
+            if event.end != "answered":
+                console.print(f"No answer: {_ENDS[event.end]}", style="red", markup=False)
+            return event
+        kind, text = ("result", event.observation.render()) if isinstance(event, Result) else (event.kind, event.text)
+        if kind != current or kind == "result":
+            if not text.strip():
+                continue  # line breaks between the parts of a turn
+            lead = ("\n" if current else "") + (f"{kind}: " if kind != "answer" else "")
+            console.print(lead, style=_STYLES[kind], markup=False, end="")
+            current = kind
+        console.print(printable(text), style=_STYLES[kind], markup=False, end="", soft_wrap=True)
+    raise AssertionError("a conversation's events end in Finished")
+
+
+def printable(text: str) -> str:
+    """Text without control characters: what a model or a document says must not steer the terminal."""
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")
