@@ -43,7 +43,7 @@ def _n(rng: random.Random, low: int = 0, high: int = 20) -> int:
     return rng.randint(low, high)
 
 
-def _list(rng: random.Random, low: int = 3, high: int = 5, top: int = 20) -> list[int]:
+def _list(rng: random.Random, low: int = 3, high: int = 4, top: int = 9) -> list[int]:
     return [rng.randint(1, top) for _ in range(rng.randint(low, high))]
 
 
@@ -86,7 +86,7 @@ TEMPLATES = (
         name="last_items",
         verbs=("last", "tail", "ending"),
         source="def {f}({xs}, n):\n    start = len({xs}) - n\n    part = {xs}[start:]\n    return part",
-        arguments=lambda rng, k, m: ((xs := _list(rng, 3, 5)), _n(rng, 1, len(xs) - 1)),
+        arguments=lambda rng, k, m: ((xs := _list(rng)), _n(rng, 1, len(xs) - 1)),
     ),
     Template(
         name="mean",
@@ -124,7 +124,7 @@ TEMPLATES = (
         verbs=("every", "pick", "stride"),
         source="def {f}({xs}):\n    picked = []\n    for i in range(0, len({xs}), 2):\n"
         "        picked.append({xs}[i])\n    return picked",
-        arguments=lambda rng, k, m: (_list(rng, 3, 5),),
+        arguments=lambda rng, k, m: (_list(rng),),
     ),
     Template(
         name="index_of",

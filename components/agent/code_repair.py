@@ -30,18 +30,19 @@ _UNUSED_PLUGINS = (
 _ARGUMENTS = ["-q", "--tb=short", "-c", os.devnull, "--rootdir=.", TESTS]
 _ARGUMENTS += [argument for plugin in _UNUSED_PLUGINS for argument in ("-p", f"no:{plugin}")]
 _LIMITS = Limits(wall_s=10.0, cpu_s=5)
+_WRONG_FIX_SHARE = 0.7
 _MAX_LINE_CHARACTERS, _MAX_SHOWN_CHARACTERS = 120, 240
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
 READ = ToolSpec(
     name="read_file",
-    description="Show a file",
+    description="",
     parameters={"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
 )
-RUN = ToolSpec(name="run_tests", description="Run the tests", parameters=_NO_ARGUMENTS)
+RUN = ToolSpec(name="run_tests", description="", parameters=_NO_ARGUMENTS)
 EDIT = ToolSpec(
     name="edit",
-    description=f"Replace a line of {MODULE}",
+    description=f"Set a line of {MODULE}",
     parameters={
         "type": "object",
         "properties": {"line": {"type": "integer"}, "text": {"type": "string"}},
@@ -214,6 +215,10 @@ class CodeRepairFamily:
         """Another change of one line of the broken source that really leaves its tests failing."""
         right, broken = payload["right"], payload["broken"]
         choices = [source for source in mutants(broken) if source != right]
+        bug = changed_lines(right, broken)
+        in_place = [source for source in choices if changed_lines(broken, source) == bug]
+        if in_place and rng.random() < _WRONG_FIX_SHARE:  # the right line, wrongly mended; else another line
+            choices = in_place
         failing = self._failing(rng, choices, payload["tests"])
         if failing is None:
             return None
