@@ -1,0 +1,1 @@
+"""Sources of text to documents worth learning from: ingest, check, curate. See README.md for the contracts."""
