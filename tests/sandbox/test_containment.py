@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,6 +218,24 @@ def test_nothing_outlives_its_owner() -> None:
     while any(psutil.pid_exists(pid) for pid in family) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(psutil.pid_exists(pid) for pid in family)
+
+
+def test_an_owner_that_was_killed_takes_its_job_along() -> None:
+    program = (
+        "import sys, threading, time\nfrom components.agent.sandbox import Limits, Sandbox\nbox = Sandbox()\n"
+        "job = ({'job.py': 'import time; time.sleep(300)'}, ['job.py'])\n"
+        "threading.Thread(target=box.run, args=job, kwargs={'runner': 'python', 'limits': Limits(wall_s=300)}).start()\n"
+        "time.sleep(0.5)\nprint('busy', flush=True)\ntime.sleep(300)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    owner = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None and owner.stdout.readline() == "busy\n"
+    family = psutil.Process(owner.pid).children(recursive=True)
+    assert len(family) >= 4  # launcher, zygote, keeper, init and the job
+    owner.kill()
+    owner.wait()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_without_namespaces_untrusted_code_is_refused() -> None:

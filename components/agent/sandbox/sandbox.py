@@ -30,6 +30,7 @@ from components.params import BadInput
 
 _START_S = 60.0
 _GRACE_S = 15.0
+_END_S = 3.0
 _ROOT = Path(__file__).resolve().parents[3]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from components.agent.sandbox.worker import main; "
 _ENVIRONMENT = {
@@ -186,8 +187,11 @@ class Sandbox:
             self._channel.close()
             self._channel = None
         if self._process is not None:
-            self._process.kill()  # the cell dies with its launcher
-            self._process.wait()
+            try:  # without its owner the cell ends by itself, and every process is waited for by its parent
+                self._process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()  # the cell dies with its launcher
+                self._process.wait()
             self._process = None
 
     def _examine(self, reason: str) -> SandboxReport:
