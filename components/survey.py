@@ -44,16 +44,16 @@ def survey(root: Path) -> dict[str, StageWork]:
     with contextlib.chdir(root), _quiet(), Repo(".", _wait_for_lock=True) as repo:
         _check_out(repo, [name for name in graph if _ran_before(repo, name)])
         status = _status(repo)
-        restored = False
+        restored: set[str] = set()
         for name, node in graph.items():
             waiting = [f"{upstream} runs first" for upstream in node.upstream if not found[upstream].done]
             changes = status.get(name, [])
-            if changes and restored:  # what stood upstream when the status was taken has been replaced since
+            if restored & set(node.upstream):  # what stood upstream when the status was taken is replaced by now
                 changes = _status(repo, name).get(name, [])
             if not changes and not waiting:
                 found[name] = StageWork(node=node, done=True)
             elif not waiting and _restore(repo, name):
-                restored = True
+                restored.add(name)
                 found[name] = StageWork(node=node, done=True)
             else:
                 why = _explain(changes, node) if _ran_before(repo, name) else ["never ran here"]

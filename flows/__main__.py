@@ -55,6 +55,16 @@ def _reports_bad_input(command: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
+@app.callback()
+@_reports_bad_input
+def main() -> None:
+    """Point this process at the local services before anything imports Prefect, which reads its settings once."""
+    services = record.running(Services.configured()) or Services.configured()
+    environment = isolated(services)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 @app.command()
 @_reports_bad_input
 def run(
@@ -109,9 +119,8 @@ def plan(preset: PresetOption = "nano", set_: SetOption = None, until: UntilOpti
     from flows.compose import read_overrides
     from flows.plan import plan as make_plan
 
-    services = record.running(Services.configured())
-    if services:
-        os.environ.setdefault("MLFLOW_TRACKING_URI", services.mlflow_url)
+    if record.running(Services.configured()) is None:
+        del os.environ["MLFLOW_TRACKING_URI"]  # past runs are read from the server's own database then
     stages = make_plan(preset, read_overrides(set_ or []), until)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("stage", "would", "because", "tokens", "about s"):
@@ -200,12 +209,8 @@ def _ensure_up() -> None:
 
 def _connect() -> Control:
     """The local services' Prefect server. Raises BadInput if they do not run."""
-    services = record.running(Services.configured())
-    if services is None:
+    if record.running(Services.configured()) is None:
         raise BadInput("the services are not running; start them with `make up`")
-    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
-        del os.environ[name]
-    os.environ.update(isolated(services))
     from flows.control import Control
 
     return Control.connect()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from components.home import repository_root
 from components.params import BadInput, Params, parse, read_yaml
@@ -47,8 +48,8 @@ def read_overrides(lines: Iterable[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise BadInput(f"override {line!r}: not of the form name=value, e.g. curriculum.stem.token_budget=200000")
         try:
-            overrides[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            overrides[name.strip()] = YAML(typ="safe", pure=True).load(text)  # YAML 1.2: 1e-3 is a number
+        except YAMLError:
             raise BadInput(f"override {line!r}: {text.strip()!r} is not a YAML value; quote it") from None
     return overrides
 
@@ -64,8 +65,7 @@ def compose(preset: str, overrides: Mapping[str, Any]) -> tuple[str, Params]:
         raise BadInput(f"preset = {preset!r}: no such file in presets; {suggest(preset, preset_names())}")
     text = path.read_text(encoding="utf-8")
     if overrides:
-        editor = YAML()
-        editor.width = 120
+        editor = _editor()
         tree = editor.load(text)
         for name, value in overrides.items():
             _set(tree, name, value)
@@ -76,6 +76,20 @@ def compose(preset: str, overrides: Mapping[str, Any]) -> tuple[str, Params]:
         read_yaml(path)
     origin = f"presets/{preset}.yaml" + (" with overrides" if overrides else "")
     return text, parse(yaml.safe_load(text), origin)
+
+
+def _editor() -> YAML:
+    """Keeps comments and order, and writes numbers so that every reader of YAML takes them for numbers."""
+
+    def write_float(representer: RoundTripRepresenter, value: float) -> Any:
+        text = repr(value)  # the shortest that reads back as the same number
+        text = text.replace("e", ".0e", 1) if "e" in text and "." not in text else text  # YAML 1.1 wants the point
+        return representer.represent_scalar("tag:yaml.org,2002:float", text)
+
+    editor = YAML()
+    editor.width = 120
+    editor.representer.add_representer(float, write_float)
+    return editor
 
 
 def _set(tree: Any, name: str, value: Any) -> None:

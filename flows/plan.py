@@ -61,7 +61,7 @@ class _PastRuns:
     """How long stages took before, as MLflow remembers it."""
 
     def __init__(self) -> None:
-        recorded = os.environ.get("MLFLOW_TRACKING_URI") or (tracking.home() / "mlflow" / "mlflow.db").is_file()
+        recorded = "MLFLOW_TRACKING_URI" in os.environ or (tracking.home() / "mlflow" / "mlflow.db").is_file()
         self._client = tracking.connect() if recorded else None
 
     def seconds(self, stage: str, entry: str, budget: int) -> float | None:

@@ -150,10 +150,10 @@ def make_project(root: Path) -> Project:
     params = yaml.safe_load((ROOT / "presets" / "nano.yaml").read_text())
     # Two trained entries; the schema wants the gate to compare two.
     params["curriculum"] = {
-        "commonsense": {**params["curriculum"]["commonsense"], "token_budget": 2},
+        "commonsense": {**params["curriculum"]["commonsense"], "token_budget": 7},
         "stem": {
             **params["curriculum"]["commonsense"],
-            "token_budget": 3,
+            "token_budget": 7,
             "mixture": params["curriculum"]["stem"]["mixture"],
         },
     }
