@@ -224,7 +224,7 @@ def test_an_owner_that_was_killed_takes_its_job_along() -> None:
     program = (
         "import sys, threading, time\nfrom components.agent.sandbox import Limits, Sandbox\nbox = Sandbox()\n"
         "job = ({'job.py': 'import time; time.sleep(300)'}, ['job.py'])\n"
-        "threading.Thread(target=box.run, args=job, kwargs={'runner': 'python', 'limits': Limits(wall_s=300)}).start()\n"
+        "threading.Thread(target=box.run, args=job, kwargs={'runner': 'python', 'limits': Limits(wall_s=99)}).start()\n"
         "time.sleep(0.5)\nprint('busy', flush=True)\ntime.sleep(300)\n"
     )
     root = Path(__file__).resolve().parents[2]
