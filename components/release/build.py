@@ -129,6 +129,7 @@ def read_inputs(params: Params) -> Inputs:
         raise BadInput(
             f"{GATE}: candidate = {gate.candidate!r}, but gate.candidate is {candidate!r}; run `dvc repro gate`"
         )
+    sources = read_manifest(RAW, "ingest")
     evaluations = sorted(EVALUATIONS.glob("*.json"))
     if EVALUATIONS / f"{candidate}.json" not in evaluations:
         raise BadInput(f"{EVALUATIONS / candidate}.json: missing; run `dvc repro evaluate@{candidate}`")
@@ -141,7 +142,7 @@ def read_inputs(params: Params) -> Inputs:
         checkpoint=checkpoint,
         tokenizer=tokenizer,
         gate=gate,
-        sources=read_manifest(RAW, "ingest"),
+        sources=sources,
         identity=identity,
     )
 

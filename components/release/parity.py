@@ -134,7 +134,9 @@ def check_transformers(
 ) -> float:
     """Ids and logits of the directory as transformers reads it. Returns the largest difference of a logit."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     theirs = AutoTokenizer.from_pretrained(directory)
     for text in TEXTS:
         _same_ids("transformers", text, theirs.encode(text, add_special_tokens=False), tokenizer.encode(text))
@@ -209,11 +211,11 @@ def check_continuations(
             raise ParityError(f"llama.cpp: {prompt.name}: ends after {len(theirs)} tokens, the model after {len(ours)}")
         with torch.inference_mode():
             logits_V = model(torch.tensor([prompt.ids + ours[:step]]))[0, -1]
-        margin = (logits_V[ours[step]] - logits_V[theirs[step]]).item()
+        margin = (logits_V[ours[step]] - logits_V[theirs[step]]).abs().item()
         if margin > TOLERANCE:
             raise ParityError(
                 f"llama.cpp: {prompt.name}: new token {step} is {theirs[step]}, the model's {ours[step]}, "
-                f"{margin:.2g} above it"
+                f"their logits {margin:.2g} apart"
             )
         ties += 1
     if equal < MIN_EQUAL_PROMPTS:

@@ -1,0 +1,231 @@
+"""A finished run in small: a model that has learned one conversation by heart, and every file the release reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from tokenizers import Tokenizer
+
+from components.agent.calculator import CALCULATOR
+from components.agent.factbook import SEARCH
+from components.agent.protocol import Message, ToolCall, compose_turn, encode_conversation
+from components.agent.toolbox import TOOLBOX
+from components.corpus.documents import Document, text_id, write_documents
+from components.lineage import Manifest, describe_shard, sha256_file, write_directory, write_json, write_manifest
+from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
+from components.tokenizer.bpe import MergeList, continue_merges
+from components.tokenizer.pretokenizer import byte_alphabet
+from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE, build_tokenizer, tokenizer_config
+from components.tokenizer.train import count_pieces
+from model import MLAConfig, MLATransformer
+from model.hf import export_pretrained
+from model.init import initialise
+
+REPOSITORY = Path(__file__).parents[2]
+QUESTION = "What is 17 + 25?"
+ANSWER = "17 + 25 = 42"
+STAGES = ("longcontext", "agentic")
+_CALL = ToolCall(name="calculator", arguments={"expression": "17+25"})
+LESSON = (
+    Message("user", QUESTION),
+    compose_turn(analysis="A sum.", plan="Use the calculator.", calls=(_CALL,)),
+    Message("tool", "42"),
+    compose_turn(reflection="The tool gives 42.", summary=ANSWER),
+)
+_MAX_STEPS = 400
+
+
+def make_tokenizer() -> Tokenizer:
+    learned = MergeList(tokens=list(byte_alphabet()))
+    texts = [CALCULATOR.to_json(), SEARCH.to_json(), "What is the sum? Use the calculator. The tool gives it.", "你好"]
+    continue_merges(learned, count_pieces(texts * 3), 400 - len(SPECIAL_TOKENS))
+    return build_tokenizer(learned)
+
+
+def teach(tokenizer: TextTokenizer) -> MLATransformer:
+    """Train until the lesson is repeated word by word. The shape suits every GGUF type."""
+    config = MLAConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        q_lora_rank=32,
+        kv_lora_rank=32,
+        qk_nope_head_dim=32,
+        qk_rope_head_dim=16,
+        v_head_dim=32,
+        max_position_embeddings=1024,
+        rope_theta=10_000.0,
+        rms_norm_eps=1e-6,
+        bos_token_id=tokenizer.bos_id,
+        eos_token_id=tokenizer.eos_id,
+        pad_token_id=tokenizer.pad_id,
+    )
+    torch.set_num_threads(1)
+    model = MLATransformer(config)
+    initialise(model, 3)
+    ids_BL = torch.tensor([encode_conversation(tokenizer, LESSON, TOOLBOX)])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(_MAX_STEPS):
+        logits_BLV = model(ids_BL[:, :-1])
+        loss = torch.nn.functional.cross_entropy(logits_BLV.flatten(0, 1), ids_BL[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if loss < 0.01:
+            return model.eval()
+    raise AssertionError("the model did not learn the lesson")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A directory with all inputs of the stage, and a home for MLflow beside it."""
+
+    root: Path
+    home: Path
+
+    @property
+    def release(self) -> Path:
+        return self.root / "release"
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "TRIVIUM", "DVC"))}
+        return {**kept, "PYTHONPATH": str(REPOSITORY), "TRIVIUM_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+
+    def program(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "components.release", *arguments]
+
+    def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """`python -m components.release ...` as a person runs it."""
+        return subprocess.run(
+            self.program(*arguments),
+            cwd=self.root,
+            env=self.environment(),
+            input=text or "",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+def write_workspace(workspace: Workspace, model: MLATransformer, tokenizer: Tokenizer, verdict: str = "PASS") -> None:
+    """Every input, as the stages before write them."""
+    root = workspace.root
+    root.mkdir(parents=True, exist_ok=True)
+    params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    params["release"] = {"name": "lesson", "gguf_dtypes": ["f32", "q8_0"]}
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    sha256 = write_tokenizer(root / "artifacts/tokenizer", tokenizer)
+    write_checkpoint(root / "checkpoints/agentic", model, sha256)
+    for stage, success in zip(STAGES, (0.1, 0.8), strict=True):
+        write_json(root / f"metrics/evaluate/{stage}.json", evaluation(success))
+    write_gate(root, verdict)
+    write_sources(root / "data/raw")
+
+
+def write_tokenizer(directory: Path, tokenizer: Tokenizer) -> str:
+    """Returns the hash of tokenizer.json."""
+    with write_directory(directory) as temporary:
+        tokenizer.save(str(temporary / TOKENIZER_FILE))
+        write_json(temporary / CONFIG_FILE, tokenizer_config())
+        sha256 = sha256_file(temporary / TOKENIZER_FILE)
+        shards = tuple(describe_shard(temporary, path) for path in sorted(temporary.iterdir()))
+        write_manifest(temporary, Manifest(producer="train_tokenizer", shards=shards, facts={"sha256": sha256}))
+    return sha256
+
+
+def write_checkpoint(directory: Path, model: MLATransformer, tokenizer_sha256: str) -> None:
+    facts = {
+        "tokenizer_sha256": tokenizer_sha256,
+        "tokens": 1_500_000,
+        "curriculum": [_trained("longcontext", "uniform", "books"), _trained("agentic", "spans", "agent")],
+        "complete": True,
+    }
+    with write_directory(directory) as temporary:
+        export_pretrained(model, temporary)
+        shards = tuple(describe_shard(temporary, path) for path in sorted(temporary.iterdir()))
+        write_manifest(temporary, Manifest(producer="pretrain@agentic", shards=shards, facts=facts))
+
+
+def _trained(stage: str, loss_weights: str, domain: str) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "tokens": 750_000,
+        "steps": 183,
+        "row_tokens": 1024,
+        "mixture": {domain: 0.8, "stem": 0.2},
+        "loss_weights": loss_weights,
+        "rope_theta": 10000.0,
+        "schedule": {"phase": "decay", "start": 1.0, "end": 0.05, "warmup_share": 0.0},
+    }
+
+
+def evaluation(success: float) -> dict[str, Any]:
+    def rates(share: float) -> dict[str, dict[str, float]]:
+        return {"arithmetic_add": {"success": share, "lo": max(share - 0.1, 0), "hi": share + 0.1}}
+
+    return {
+        "tokens": 1_000_000,
+        "bits_per_byte": {"books": 2.0, "code": 2.5},
+        "five_gram": {"books": 2.2, "code": 2.6},
+        "unigram": {"books": 3.3, "code": 3.8},
+        "agent": rates(success),
+        "baselines": {"no-op": rates(0.0), "random tool": rates(0.05)},
+        "tasks": {"factbook_cloze": {"acc": 0.3, "acc_norm": 0.31, "guessing": 0.25}},
+    }
+
+
+def write_gate(root: Path, verdict: str) -> None:
+    check = {"verdict": verdict, "reason": "rises by 0.700 (0.600 to 0.800)"}
+    write_json(
+        root / "metrics/gate.json",
+        {"verdict": verdict, "candidate": "agentic", "baseline": "longcontext", "checks": {"target_rises": check}},
+    )
+
+
+def write_sources(directory: Path) -> None:
+    """A Factbook of one country, so that the search tool of a chat has something to find."""
+    text = "Iceland. Capital: Reykjavik."
+    document = Document(
+        id=text_id(text),
+        text=text,
+        domain="encyclopedic",
+        language="en",
+        source="factbook",
+        licence="public-domain",
+        path="iceland",
+        metadata={"country": "Iceland", "fields": {"capital": "Reykjavik"}},
+    )
+    shards = write_documents(directory / "factbook", [document])
+    source = {"domain": "encyclopedic", "language": "en", "licence": "public-domain", "kind": "starter"}
+    write_manifest(
+        directory,
+        Manifest(
+            producer="ingest",
+            shards=tuple(shard.model_copy(update={"name": f"factbook/{shard.name}"}) for shard in shards),
+            facts={"sources": {"factbook": source}},
+        ),
+    )
+
+
+def file_bytes(directory: Path) -> dict[str, bytes]:
+    """Content of every file below a directory, by name."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
