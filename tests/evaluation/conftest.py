@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from evaluation_workspace import build_workspace, inside
+from evaluation_workspace import StageRunner, build_workspace, inside
 
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
 from components.params import Params, load
@@ -33,3 +34,19 @@ def tokenizer(world: Path) -> TextTokenizer:
 def checkpoint(world: Path, tokenizer: TextTokenizer) -> Checkpoint:
     with inside(world):
         return load_checkpoint("second", tokenizer)
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> StageRunner:
+    return StageRunner(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def evaluated(world: Path, runner: StageRunner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world after `evaluate first` and `evaluate second`."""
+    root = tmp_path_factory.mktemp("evaluated") / "world"
+    shutil.copytree(world, root)
+    for name in ("first", "second"):
+        code, log = runner.run(root, "evaluate", name)
+        assert code == 0, log
+    return root

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,15 @@ _MODEL = {
     "v_head_dim": 8,
     "max_position_embeddings": 1024,
 }
+# What the programs import, and what this module does.
+_IMPORTS = [
+    "components.evaluation.evaluate",
+    "components.evaluation.gate",
+    "components.tokenizer.train",
+    "components.training.boundary",
+    "components.training.checkpoint",
+    "mlflow",
+]
 _STAGE = {
     "batch_rows": 4,
     "rope_theta": 10000.0,
@@ -194,3 +205,38 @@ def _write_checkpoints(params: Params, tokenizer: TextTokenizer) -> None:
         rows = Counter(order[index].domain for index in range(plan.steps * plan.stage.batch_rows))
         state = TrainingState(steps=plan.steps, losses=[1.0] * plan.steps, rows_by_domain=dict(rows), targets=1.0)
         write_trained(plan, model, {}, state, deterministic=True)
+
+
+class StageRunner:
+    """Runs the real program in processes of its own, forked from a server that has the imports behind it."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(_IMPORTS)
+
+    def run(self, workspace: Path, *arguments: str) -> tuple[int, str]:
+        """Exit code of one run and what it wrote to standard error."""
+        log = self._home / "stderr.txt"
+        log.write_text("", encoding="utf-8")
+        process = self._context.Process(target=_main, args=(workspace, arguments, self._home, log))
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return process.exitcode, log.read_text(encoding="utf-8")
+
+
+def _main(workspace: Path, arguments: tuple[str, ...], home: Path, log: Path) -> None:
+    os.environ |= {"TRIVIUM_HOME": str(home), "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"}
+    os.chdir(workspace)
+    sys.argv = ["components.evaluation", *arguments]
+    from components.evaluation.__main__ import app
+
+    with log.open("a", buffering=1) as stream, redirect_stderr(stream):
+        app()
+
+
+def file_bytes(root: Path, *places: str) -> dict[str, bytes]:
+    """Content of every file below `places`, by path."""
+    paths = [path for place in places for path in [root / place, *(root / place).rglob("*")] if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
