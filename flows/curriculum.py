@@ -5,7 +5,6 @@ The flow decides when and where stages run; DVC's hashes decide whether. No ML l
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +24,7 @@ from flows.compose import compose
 from flows.execution import get_executor, load_profile
 from flows.forms import RELEASE, Approval, Overrides, Preset, ProfileName, Until
 from flows.parent_run import open_parent_run
+from flows.slots import Slots
 from flows.stages import BAD_INPUT, Run, stage_task
 
 DECLINED = "Declined"
@@ -70,7 +70,7 @@ def curriculum(
         profile=chosen_profile,
         executor=get_executor(chosen_profile),
         parent=parent,
-        slots=threading.BoundedSemaphore(chosen_profile.max_parallel_stages),
+        slots=Slots(chosen_profile.max_parallel_stages),
     )
     try:
         declined = _run_stages(run, work, targets, require_approval)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from components.pipeline import StageIdentity, identify
 from components.survey import StageWork
 from flows.execution import Executor, Outcome, Profile, StageRequest, StageResult
 from flows.parent_run import ParentRun
+from flows.slots import Slots
 from flows.workspace import Workspace
 
 BAD_INPUT = "BadInput"  # name of the Failed state that means exit code 2
@@ -55,7 +55,7 @@ class Run:
     profile: Profile
     executor: Executor
     parent: ParentRun
-    slots: threading.BoundedSemaphore
+    slots: Slots
     outcomes: dict[str, StageOutcome] = field(default_factory=dict)
     states: dict[str, State[Any]] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ def _report_done(run: Run, name: str, identity: StageIdentity | None) -> State[A
 def _run(run: Run, work: StageWork) -> State[Any]:
     name = work.node.name
     logger = get_run_logger()
-    with run.slots:
+    with run.slots.take(run.profile.stage_slots(name)):
         logger.info("runs because: %s", "; ".join(work.reasons))
         watcher = _Watcher(name, logger)
         request = StageRequest(

@@ -6,7 +6,7 @@ import difflib
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +25,10 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     executor: str = Field(description="module of flows/execution that runs the stages")
-    max_parallel_stages: int = Field(ge=1, le=64)
+    max_parallel_stages: int = Field(ge=1, le=64, description="places for stages that run at once")
+    slots: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict, description="places a stage takes, by stage or by the part of its name before @; else 1"
+    )
     grace_s: float = Field(gt=0, le=600, description="time a stage gets to save its work when it is told to stop")
     timeout_s: float = Field(gt=0, description="a stage that runs longer is stopped")
     timeouts_s: dict[str, float] = Field(
@@ -48,6 +51,9 @@ class Profile(BaseModel):
             "TRIVIUM_CHECKPOINT_S": str(self.checkpoint_s),
             "TRIVIUM_PRECISION": self.precision,
         }
+
+    def stage_slots(self, stage: str) -> int:
+        return self.slots.get(stage, self.slots.get(stage.partition("@")[0], 1))
 
     def stage_timeout_s(self, stage: str) -> float:
         return self.timeouts_s.get(stage, self.timeouts_s.get(stage.partition("@")[0], self.timeout_s))
