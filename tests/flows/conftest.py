@@ -20,8 +20,7 @@ PIPELINE = """
 stages:
   source:
     desc: What the others start from
-    cmd: python work.py source
-    deps: [work.py]
+    cmd: mkdir -p data/source && cp params.yaml data/source/
     params: [seed]
     outs: [data/source]
   pretrain:
@@ -35,8 +34,8 @@ stages:
         - data/pretrain/${key}
   gate:
     desc: Joins them
-    cmd: python work.py gate
-    deps: [work.py, data/pretrain]
+    cmd: mkdir -p data/gate && cat data/pretrain/*/* > data/gate/all
+    deps: [data/pretrain]
     outs: [data/gate]
   release:
     desc: The end
@@ -47,7 +46,7 @@ stages:
 """
 
 WORK = '''
-"""One program for every stage of the small pipeline."""
+"""The tracked stages of the small pipeline: those that train, and the release."""
 
 import os, signal, sys, time
 from pathlib import Path
@@ -60,7 +59,7 @@ from components.tracking import Interrupted
 
 name = sys.argv[1]
 entry = name.partition("@")[2]
-out = Path("release") if name == "release" else Path("data") / name.replace("@", "/")
+out = Path("data/pretrain") / entry if entry else Path("release")
 told = []
 signal.signal(signal.SIGTERM, lambda *_: told.append(1))
 
