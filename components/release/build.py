@@ -43,7 +43,7 @@ from components.tokenizer.text import TOKENIZER_FILE, tokenizer_config
 from model import MLATransformer
 from model.gguf import GGUFDType
 from model.gguf import export as export_gguf
-from model.hf import GENERATION_FILE, export_pretrained
+from model.hf import GENERATION_FILE, WEIGHTS_FILE, export_pretrained
 
 TOKENIZER = Path("artifacts/tokenizer")
 GATE = Path("metrics/gate.json")
@@ -87,7 +87,7 @@ def run(context: StageContext) -> None:
     inputs = read_inputs(params)
     finished()
     with write_directory(layout.RELEASE) as directory:
-        write_model(directory, inputs)
+        write_model(directory, params, inputs)
         ggufs = write_ggufs(directory, params, inputs)
         finished()
         parity = prove_parity(directory, ggufs, params, inputs)
@@ -147,11 +147,14 @@ def read_inputs(params: Params) -> Inputs:
     )
 
 
-def write_model(directory: Path, inputs: Inputs) -> None:
+def write_model(directory: Path, params: Params, inputs: Inputs) -> None:
     """The directory as transformers reads it."""
     export_pretrained(inputs.checkpoint.model, directory)
     generation = json.loads((directory / GENERATION_FILE).read_bytes())
-    write_json(directory / GENERATION_FILE, {**generation, "do_sample": False})
+    # As it was evaluated: greedy, and a turn of this length at most.
+    defaults = {"do_sample": False, "max_new_tokens": params.evaluation.max_turn_tokens}
+    write_json(directory / GENERATION_FILE, generation | defaults)
+    (directory / WEIGHTS_FILE).chmod(0o644)  # safetensors lets nobody else read what it writes
     (directory / TOKENIZER_FILE).write_bytes((TOKENIZER / TOKENIZER_FILE).read_bytes())
     template = CHAT_TEMPLATE.read_text(encoding="utf-8")
     write_text(directory / layout.TEMPLATE_FILE, template)

@@ -60,6 +60,7 @@ def model_card(params: Params, facts: CardFacts) -> str:
     sources: Mapping[str, Mapping[str, str]] = facts.sources.facts["sources"]
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         name=params.release.name,
+        max_turn_tokens=params.evaluation.max_turn_tokens,
         released=facts.status == RELEASED,
         gate=facts.gate,
         config=facts.config,

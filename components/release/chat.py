@@ -26,13 +26,12 @@ from components.agent.toolbox import TOOLBOX, Toolbox
 from components.agent.turns import decode_turn
 from components.lineage import Manifest, verify
 from components.params import BadInput
-from components.release.layout import MANIFEST_FILE, gguf_file
+from components.release.layout import GENERATION_FILE, MANIFEST_FILE, gguf_file
 from components.release.llama import LlamaServer
 from components.tokenizer import TextTokenizer
 from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
 
 MAX_CONTEXT_TOKENS = 8192  # of a chat: the cache of a large model's whole context would not fit a laptop
-MAX_TURN_TOKENS = 512
 MAX_TURNS = 8  # of the model for one message of the person
 
 Kind = Literal["thought", "analysis", "plan", "reflection", "call", "answer"]
@@ -106,6 +105,7 @@ class ChatSession:
     tokenizer: TextTokenizer
     environment: ToolEnvironment
     context_tokens: int
+    max_turn_tokens: int
     conversation: Conversation = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +134,9 @@ class ChatSession:
                     rollout.end = "context_overflow"
                     break
                 reader, ids = TurnReader(self.tokenizer), []
-                for token in self.server.stream(prompt, stop_id=self.tokenizer.eos_id, max_new_tokens=MAX_TURN_TOKENS):
+                for token in self.server.stream(
+                    prompt, stop_id=self.tokenizer.eos_id, max_new_tokens=self.max_turn_tokens
+                ):
                     ids.append(token)
                     yield from reader.read(token)
                 yield from reader.rest()
@@ -152,11 +154,12 @@ def open_chat(directory: Path, dtype: str | None = None) -> Iterator[ChatSession
     """Serve a release and begin a conversation. Raises BadInput if there is none, ServerError if that fails."""
     manifest = read_release(directory)
     model = choose_gguf(directory, manifest, dtype)
-    used = (model.relative_to(directory).as_posix(), TOKENIZER_FILE, CONFIG_FILE)
+    used = (model.relative_to(directory).as_posix(), TOKENIZER_FILE, CONFIG_FILE, GENERATION_FILE)
     shards = tuple(shard for shard in manifest.shards if shard.name in used)
     verify(directory, manifest.model_copy(update={"shards": shards}))
     tokenizer_json = directory / TOKENIZER_FILE
     tokenizer = TextTokenizer(Tokenizer.from_file(str(tokenizer_json)), manifest.facts["tokenizer_sha256"])
+    turn_tokens = int(json.loads((directory / GENERATION_FILE).read_bytes())["max_new_tokens"])
     longest = int(json.loads((directory / CONFIG_FILE).read_bytes())["model_max_length"])
     context_tokens = min(longest, MAX_CONTEXT_TOKENS)
     knowledge = Knowledge.load() if FACTBOOK.is_dir() else None
@@ -168,6 +171,7 @@ def open_chat(directory: Path, dtype: str | None = None) -> Iterator[ChatSession
             tokenizer=tokenizer,
             environment=Toolbox(tools=TOOLBOX, knowledge=knowledge),
             context_tokens=context_tokens,
+            max_turn_tokens=turn_tokens,
         )
 
 

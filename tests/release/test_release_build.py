@@ -13,6 +13,7 @@ import torch
 from release_workspace import (
     ANSWER,
     LESSON,
+    QUESTION,
     Workspace,
     file_bytes,
     read_json,
@@ -86,7 +87,7 @@ def test_transformers_loads_it_and_acts_as_taught(
     other = AutoModelForCausalLM.from_pretrained(built.release)
     assert type(other).__name__ == "YoutuForCausalLM"
     assert theirs.model_max_length == 1024
-    assert other.generation_config.do_sample is False
+    assert other.generation_config.do_sample is False and other.generation_config.max_new_tokens == 160
     assert theirs.chat_template == CHAT_TEMPLATE.read_text(encoding="utf-8")
     assert read_json(built.release / "tokenizer_config.json")["chat_template"] == theirs.chat_template
     ids = encode_conversation(tokenizer, LESSON, TOOLBOX)
@@ -120,6 +121,16 @@ def test_the_card_says_what_the_files_say(built: Workspace) -> None:
     assert "| target rises | PASS | rises by 0.700 (0.600 to 0.800) |" in card
     assert "| factbook | encyclopedic | en | public-domain |" in card
     assert "\n\n\n" not in card and "None" not in card
+
+
+def test_the_cards_example_runs(
+    built: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = (built.release / "README.md").read_text(encoding="utf-8")
+    example = card.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(built.root)
+    exec(compile(example, "README.md", "exec"), {})
+    assert f"<|User|>{QUESTION}<|Assistant|>" in capsys.readouterr().out
 
 
 def test_registered_once_and_built_the_same(
