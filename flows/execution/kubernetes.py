@@ -10,6 +10,7 @@ import contextlib
 import copy
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,13 +31,14 @@ from components.params import BadInput
 from components.pipeline import pull_run_cache, read_graph
 from flows.execution import snapshot
 from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
-from flows.execution.pod import PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE
+from flows.execution.pod import GRACE_VARIABLE, PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE
 from flows.execution.profile import Profile
 
 MANIFEST = Path(__file__).parents[2] / "infra" / "kubernetes" / "stage-job.yaml"
 STAGE_LABEL, RUN_LABEL, QUEUE_LABEL = "trivium.dev/stage", "trivium.dev/run", "kueue.x-k8s.io/queue-name"
 _KEPT_LINES = 60
 _GONE = 404
+_KILL_MARGIN_S = 5  # between the stage's grace and the kubelet's SIGKILL
 
 
 class Pool(BaseModel):
@@ -108,6 +110,7 @@ def render_job(profile: KubernetesProfile, request: StageRequest, snapshot_url: 
         STAGE_VARIABLE: request.stage,
         SNAPSHOT_VARIABLE: snapshot_url,
         REMOTE_VARIABLE: profile.remote,
+        GRACE_VARIABLE: f"{max(profile.grace_s - _KILL_MARGIN_S, 1):g}",
     }
     container["env"] = [{"name": key, "value": value} for key, value in sorted(variables.items())]
     return job
@@ -120,7 +123,8 @@ class KubernetesExecutor:
         assert isinstance(profile, KubernetesProfile)
         self._profile = profile
         try:
-            config.load_config()
+            named = os.environ.get("KUBECONFIG")  # read now: the library reads it once, when it is imported
+            config.load_config(**({"config_file": named} if named else {}))
         except (ConfigException, OSError) as error:
             raise BadInput(
                 f"profile kubernetes: no cluster to talk to ({error}); set KUBECONFIG, or use the profile `local`"

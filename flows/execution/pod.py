@@ -18,7 +18,8 @@ from types import FrameType
 
 from components.params import BadInput
 from components.progress import VARIABLE as PROGRESS_VARIABLE
-from components.stage import EXIT_BAD_INPUT, fail
+from components.stage import EXIT_BAD_INPUT, EXIT_INTERRUPTED, fail
+from flows.execution import leash
 from flows.execution.base import stage_exit_code
 from flows.execution.snapshot import unpack
 
@@ -27,6 +28,7 @@ STAGE_VARIABLE = "TRIVIUM_STAGE"
 SNAPSHOT_VARIABLE = "TRIVIUM_SNAPSHOT"
 REMOTE_VARIABLE = "TRIVIUM_REMOTE"
 WORKSPACE_VARIABLE = "TRIVIUM_WORKSPACE"
+GRACE_VARIABLE = "TRIVIUM_GRACE_S"
 _POLL_S = 0.5
 
 
@@ -38,35 +40,39 @@ def configure_dvc(workspace: Path, remote: str) -> None:
     (workspace / ".dvc" / "config.local").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def run_forwarding(command: list[str], workspace: Path, progress_file: Path) -> int:
-    """Run `command` in a group of its own, print its lines and progress, and pass SIGTERM and SIGINT on to all of it.
+def run_on_leash(command: list[str], workspace: Path, progress_file: Path) -> int:
+    """Run `command`, print its lines and progress, and let it save its work when the pod is told to stop.
 
-    Returns the stage's own exit code.
+    Returns the stage's own exit code; 75 if it was stopped.
     """
     environment = {**os.environ, PROGRESS_VARIABLE: str(progress_file), "PYTHONPATH": str(workspace)}
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-I", str(Path(leash.__file__)), os.environ.get(GRACE_VARIABLE, "60"), *command],
         cwd=workspace,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        start_new_session=True,
     )
-    assert process.stdout is not None
-    lines: deque[str] = deque(maxlen=60)
+    assert process.stdin is not None and process.stdout is not None
+    held = process.stdin
+    stopped = threading.Event()
 
-    def forward(signum: int, frame: FrameType | None) -> None:
-        os.killpg(process.pid, signum)
+    def let_go(signum: int, frame: FrameType | None) -> None:
+        stopped.set()
+        held.close()
 
     for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, forward)
+        signal.signal(wanted, let_go)
     threading.Thread(target=_report, args=(progress_file, process), daemon=True).start()
+    lines: deque[str] = deque(maxlen=60)
     for line in process.stdout:
         lines.append(line)
         print(line, end="", flush=True)
-    return stage_exit_code(process.wait(), lines)
+    code = stage_exit_code(process.wait(), lines)
+    return EXIT_INTERRUPTED if stopped.is_set() and code != 0 else code
 
 
 def _report(progress_file: Path, process: subprocess.Popen[str]) -> None:
@@ -89,7 +95,7 @@ def main() -> int:
     unpack(snapshot, workspace)
     configure_dvc(workspace, remote)
     dvc = [sys.executable, "-m", "dvc"]
-    code = run_forwarding([*dvc, "repro", "--single-item", "--pull", stage], workspace, workspace / ".progress.json")
+    code = run_on_leash([*dvc, "repro", "--single-item", "--pull", stage], workspace, workspace / ".progress.json")
     if code != 0:
         return code
     return subprocess.run([*dvc, "push", "--quiet", "--run-cache", stage], cwd=workspace, check=False).returncode

@@ -74,11 +74,11 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def profile(s3_server: Any, tmp_path: Path) -> KubernetesProfile:
-    bucket = f"kubernetes-{tmp_path.name.replace('_', '-')}"[:60].lower()
-    s3_server.make_bucket(bucket)
     shipped = load_profile("kubernetes")
     assert isinstance(shipped, KubernetesProfile)
-    return shipped.model_copy(update={"remote": f"s3://{bucket}/dvc", "poll_s": 0.3, "grace_s": 20})
+    return shipped.model_copy(
+        update={"remote": f"s3://{s3_server.bucket}/{tmp_path.name}", "poll_s": 0.3, "grace_s": 20}
+    )
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def cluster(tmp_path: Path, s3_server: Any, monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     with running_cluster(tmp_path, s3_server.environment) as (stub, kubeconfig):
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
         yield stub
 
 
@@ -171,7 +171,7 @@ def test_manifests_are_valid(path: Path) -> None:
 
 
 def test_no_cluster_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(BadInput, match="KUBECONFIG"):
         KubernetesExecutor(load_profile("kubernetes"))
 
