@@ -3,7 +3,7 @@
     checkpoints/<gate.candidate>, artifacts/tokenizer, metrics/gate.json, metrics/evaluate, data/raw/manifest.json
     -> release/ (transformers' layout, GGUF files, card, parity, checksums), and a version in the MLflow registry
 
-Everything is written beside `release/`, compared with the model there, and renamed only then.
+Everything is written beside `release/`, compared with the model there and registered, and renamed only then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from components.lineage import (
     Manifest,
     describe_shard,
     read_manifest,
-    sha256_file,
     stage_identity,
     write_directory,
     write_json,
@@ -94,6 +93,14 @@ def run(context: StageContext) -> None:
         finished()
         facts = write_papers(directory, params, inputs, parity)
         finished()
+        version = register(
+            params.release.name,
+            directory,
+            released=facts.status == RELEASED,
+            tags={STATUS_TAG: facts.status, "trivium.gate": inputs.gate.verdict, "trivium.build": inputs.identity},
+            tracker=context.tracker,
+        )
+    context.tracker.set_tags({"trivium.model": params.release.name, "trivium.model_version": version})
     context.tracker.log_metrics(
         {
             "parity_logits": parity.logits,
@@ -103,14 +110,6 @@ def run(context: StageContext) -> None:
         },
         tokens=facts.tokens,
     )
-    version = register(
-        params.release.name,
-        sha256_file(layout.RELEASE / layout.CHECKSUMS_FILE),
-        released=facts.status == RELEASED,
-        tags={STATUS_TAG: facts.status, "trivium.gate": inputs.gate.verdict, "trivium.build": inputs.identity},
-        tracker=context.tracker,
-    )
-    context.tracker.set_tags({"trivium.model": params.release.name, "trivium.model_version": version})
     finished()
 
 

@@ -71,7 +71,7 @@ def model_card(params: Params, facts: CardFacts) -> str:
         weighted=any(stage["loss_weights"] == "spans" for stage in facts.curriculum),
         longest_row=max(stage["row_tokens"] for stage in facts.curriculum),
         languages=sorted({source["language"] for source in sources.values()} & {"en", "zh"}),  # "python" is none
-        calculator=json.dumps(CALCULATOR.to_openai()),
+        calculator=json.dumps(CALCULATOR.to_openai(), indent=4),
         gguf=gguf_file(params.release.name, params.release.gguf_dtypes[0]),
         parity=facts.parity,
         identity=facts.identity,
