@@ -46,7 +46,7 @@ def survey(root: Path) -> dict[str, StageWork]:
         status = _status(repo)
         restored: set[str] = set()
         for name, node in graph.items():
-            waiting = [f"{upstream} runs first" for upstream in node.upstream if not found[upstream].done]
+            waiting = [upstream for upstream in node.upstream if not found[upstream].done]
             changes = status.get(name, [])
             if restored & set(node.upstream):  # what stood upstream when the status was taken is replaced by now
                 changes = _status(repo, name).get(name, [])
@@ -56,8 +56,9 @@ def survey(root: Path) -> dict[str, StageWork]:
                 restored.add(name)
                 found[name] = StageWork(node=node, done=True)
             else:
-                why = _explain(changes, node) if _ran_before(repo, name) else ["never ran here"]
-                found[name] = StageWork(node=node, done=False, reasons=(*why, *waiting))
+                why = [*_explain(changes, node), *([f"after {', '.join(waiting)}"] if waiting else [])]
+                reasons = tuple(why) if _ran_before(repo, name) else ("never ran here",)
+                found[name] = StageWork(node=node, done=False, reasons=reasons)
     return {
         name: StageWork(node=work.node, done=True, identity=identify(name, root)) if work.done else work
         for name, work in found.items()

@@ -115,7 +115,7 @@ class Control:
                     state=state,
                     message=(task.state.message or "") if task.state else "",
                     percent=float(shown.data) if shown and isinstance(shown.data, int | float) else 0.0,
-                    progress=(shown.description or "") if shown else "",
+                    progress=(shown.description or "") if shown else "waits for a free place",
                     seconds=task.estimated_run_time.total_seconds(),
                 )
             )

@@ -146,6 +146,9 @@ def make_project(root: Path) -> Project:
     for package in ("flows", "components", "infra"):
         shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__", "*.zst", "data"))
     shutil.copy(ROOT / "prefect.yaml", root)
+    profile = root / "infra" / "profiles" / "local.yaml"
+    settings = yaml.safe_load(profile.read_text()) | {"max_parallel_stages": 2, "slots": {}, "retry_delay_s": 1}
+    profile.write_text(yaml.safe_dump(settings))
     params = yaml.safe_load((ROOT / "presets" / "nano.yaml").read_text())
     # Two trained entries; the schema wants the gate to compare two.
     params["curriculum"] = {
