@@ -277,7 +277,7 @@ def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> Check:
     return Check(
         name="readable_calls",
         verdict=verdict,
-        reason=f"{read} of {tried} tool calls can be read ({_shown(rate)}); "
+        reason=f"{read} tool calls could be read, {tried - read} turns could not: {_shown(rate)}; "
         + {
             "PASS": f"at least {floor:g}",
             "HOLD": f"below {floor:g}",
