@@ -23,7 +23,7 @@ run: $(VENV)/runtime  ## Raw text to a released model: start the services, run t
 
 test: $(VENV)/dev  ## Lint, types and every test
 	@$(MAKE) --no-print-directory check
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 up: $(VENV)/runtime  ## Start Prefect, MLflow and a worker on loopback
 	@$(VENV)/bin/python -m infra.local up

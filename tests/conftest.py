@@ -18,6 +18,11 @@ import pytest
 _START_TIMEOUT_S = 60
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of single suites live here: pytest reads them before it sees those suites."""
+    parser.addoption("--pictures", type=Path, help="also write the journeys' pictures into this directory")
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
     """A running S3 endpoint; `environment` is what a client process needs to use it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import SMALL, Clone, clone_project
+from journey_clone import SMALL, Clone, clone_project
 from playwright.sync_api import Page, expect
 
 CHANGED_TOKENS = 20_480
