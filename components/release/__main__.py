@@ -55,6 +55,9 @@ def chat(
         str | None, typer.Option(help="Ask this one thing: the answer goes to standard output, all else to the error.")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help="Which GGUF to serve; f32 where there is one.")] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option(help="A tool it may call; may be given more than once. The calculator if none.")
+    ] = None,
 ) -> None:
     """Talk to a release through llama.cpp, with its tools. In the chat: /tools, /reset, /quit."""
     from components.release.chat import open_chat
@@ -63,6 +66,8 @@ def chat(
 
     try:
         with open_chat(directory, dtype) as session:
+            if tool:
+                session.offer(tool)
             code = answer_once(session, prompt) if prompt is not None else converse(session)
     except BadInput as error:
         fail("chat", str(error), EXIT_BAD_INPUT)

@@ -8,7 +8,7 @@ the model gets to see, as in evaluation.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Literal
 from pydantic import ValidationError
 from tokenizers import Tokenizer
 
-from components.agent.environment import Observation, Task, ToolEnvironment
+from components.agent.calculator import CALCULATOR
+from components.agent.environment import Observation, Task
 from components.agent.factbook import FACTBOOK, Knowledge
 from components.agent.loop import Conversation, End, Rollout
-from components.agent.messages import ANALYSIS, CALL_OPEN, MARKERS, PLAN, REFLECTION, THINK_OPEN, Message
+from components.agent.messages import ANALYSIS, CALL_OPEN, MARKERS, PLAN, REFLECTION, THINK_OPEN, Message, ToolSpec
 from components.agent.template import encode_conversation
 from components.agent.toolbox import TOOLBOX, Toolbox
 from components.agent.turns import decode_turn
@@ -33,6 +34,8 @@ from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
 
 MAX_CONTEXT_TOKENS = 8192  # of a chat: the cache of a large model's whole context would not fit a laptop
 MAX_TURNS = 8  # of the model for one message of the person
+# Trajectories show one of these tools at a time; a small model that sees both calls the one nearer to the question.
+DEFAULT_TOOLS = (CALCULATOR.name,)
 
 Kind = Literal["thought", "analysis", "plan", "reflection", "call", "answer"]
 _KINDS: dict[str, Kind] = {
@@ -103,18 +106,28 @@ class ChatSession:
     status: str
     server: LlamaServer
     tokenizer: TextTokenizer
-    environment: ToolEnvironment
+    knowledge: Knowledge | None
     context_tokens: int
     max_turn_tokens: int
+    tools: tuple[ToolSpec, ...] = ()
     conversation: Conversation = field(init=False)
 
     def __post_init__(self) -> None:
+        self.offer(DEFAULT_TOOLS)
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Begin anew with these tools. Raises BadInput for one that does not exist."""
+        known = [tool.name for tool in TOOLBOX]
+        for name in names:
+            if name not in known:
+                raise BadInput(f"no tool {name!r}; choose of {', '.join(known)}")
+        self.tools = tuple(tool for tool in TOOLBOX if tool.name in names)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was said."""
         task = Task(
-            id="chat", family="chat", domain="tool", seed=0, split="heldout", prompt="", tools=TOOLBOX, payload={}
+            id="chat", family="chat", domain="tool", seed=0, split="heldout", prompt="", tools=self.tools, payload={}
         )
         self.conversation = Conversation(task=task, messages=[])
 
@@ -126,10 +139,13 @@ class ChatSession:
         conversation = self.conversation
         before = len(conversation.messages)
         conversation.messages.append(Message("user", text))
-        rollout = Rollout(environment=self.environment, conversation=conversation, max_turns=MAX_TURNS)
+        environment = Toolbox(tools=self.tools, knowledge=self.knowledge)
+        rollout = Rollout(environment=environment, conversation=conversation, max_turns=MAX_TURNS)
         try:
             while rollout.end is None:
-                prompt = encode_conversation(self.tokenizer, conversation.messages, TOOLBOX, add_generation_prompt=True)
+                prompt = encode_conversation(
+                    self.tokenizer, conversation.messages, self.tools, add_generation_prompt=True
+                )
                 if len(prompt) >= self.context_tokens:
                     rollout.end = "context_overflow"
                     break
@@ -169,7 +185,7 @@ def open_chat(directory: Path, dtype: str | None = None) -> Iterator[ChatSession
             status=manifest.facts["status"],
             server=server,
             tokenizer=tokenizer,
-            environment=Toolbox(tools=TOOLBOX, knowledge=knowledge),
+            knowledge=knowledge,
             context_tokens=context_tokens,
             max_turn_tokens=turn_tokens,
         )

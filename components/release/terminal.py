@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
 from components.agent.toolbox import TOOLBOX
+from components.params import BadInput
 from components.release.chat import ChatSession, Finished, Piece, Result
 
-HELP = "/tools what it can call · /reset forget the conversation · /quit or Ctrl-D leave · Ctrl-C stop an answer"
+HELP = "/tools [NAME...] what it may call · /reset forget all · /quit or Ctrl-D leave · Ctrl-C stop an answer"
 _STYLES = {
     "thought": "dim",
     "analysis": "dim",
@@ -44,9 +45,8 @@ def converse(session: ChatSession) -> int:
         if text == "/reset":
             session.reset()
             console.print("The conversation is forgotten.", style="dim")
-        elif text == "/tools":
-            for tool in TOOLBOX:
-                console.print(tool.to_json(), style=_STYLES["call"], markup=False, soft_wrap=True)
+        elif text.split()[:1] == ["/tools"]:
+            _tools(session, text.split()[1:], console)
         elif text.startswith("/"):
             console.print(HELP, style="dim", markup=False)
         elif text:
@@ -61,6 +61,20 @@ def answer_once(session: ChatSession, text: str) -> int:
         return 1
     Console(highlight=False).print(printable(finished.answer), markup=False, soft_wrap=True)
     return 0
+
+
+def _tools(session: ChatSession, names: Sequence[str], console: Console) -> None:
+    """Offer the tools named; show all and which are offered."""
+    if names:
+        try:
+            session.offer(names)
+        except BadInput as error:
+            console.print(str(error), style="red", markup=False)
+            return
+        console.print("The conversation begins anew.", style="dim")
+    for tool in TOOLBOX:
+        offered = "offered" if tool in session.tools else "not offered"
+        console.print(f"{offered}: {tool.to_json()}", style=_STYLES["call"], markup=False, soft_wrap=True)
 
 
 def _answer(session: ChatSession, text: str, console: Console) -> None:

@@ -17,7 +17,6 @@ from tokenizers import Tokenizer
 from components.agent.calculator import CALCULATOR
 from components.agent.factbook import SEARCH
 from components.agent.protocol import Message, ToolCall, compose_turn, encode_conversation
-from components.agent.toolbox import TOOLBOX
 from components.corpus.documents import Document, text_id, write_documents
 from components.lineage import Manifest, describe_shard, sha256_file, write_directory, write_json, write_manifest
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
@@ -40,6 +39,7 @@ LESSON = (
     Message("tool", "42"),
     compose_turn(reflection="The tool gives 42.", summary=ANSWER),
 )
+TOOLS = (CALCULATOR,)
 _MAX_STEPS = 400
 
 
@@ -73,7 +73,7 @@ def teach(tokenizer: TextTokenizer) -> MLATransformer:
     torch.set_num_threads(1)
     model = MLATransformer(config)
     initialise(model, 3)
-    ids_BL = torch.tensor([encode_conversation(tokenizer, LESSON, TOOLBOX)])
+    ids_BL = torch.tensor([encode_conversation(tokenizer, LESSON, TOOLS)])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(_MAX_STEPS):
         logits_BLV = model(ids_BL[:, :-1])

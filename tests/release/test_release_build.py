@@ -14,6 +14,7 @@ from release_workspace import (
     ANSWER,
     LESSON,
     QUESTION,
+    TOOLS,
     Workspace,
     file_bytes,
     read_json,
@@ -25,7 +26,6 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from components import params as schema
 from components.agent.protocol import CHAT_TEMPLATE, encode_conversation, to_openai
-from components.agent.toolbox import TOOLBOX
 from components.lineage import Manifest
 from components.params import BadInput
 from components.progress import Progress
@@ -90,13 +90,13 @@ def test_transformers_loads_it_and_acts_as_taught(
     assert other.generation_config.do_sample is False and other.generation_config.max_new_tokens == 160
     assert theirs.chat_template == CHAT_TEMPLATE.read_text(encoding="utf-8")
     assert read_json(built.release / "tokenizer_config.json")["chat_template"] == theirs.chat_template
-    ids = encode_conversation(tokenizer, LESSON, TOOLBOX)
-    tools = [tool.to_openai() for tool in TOOLBOX]
+    ids = encode_conversation(tokenizer, LESSON, TOOLS)
+    tools = [tool.to_openai() for tool in TOOLS]
     assert theirs.apply_chat_template(to_openai(LESSON), tools=tools, return_dict=False) == ids
     with torch.no_grad():
         logits = other(torch.tensor([ids])).logits
         torch.testing.assert_close(logits, lesson(torch.tensor([ids])), atol=1e-4, rtol=0)
-    last = encode_conversation(tokenizer, LESSON[:3], TOOLBOX, add_generation_prompt=True)
+    last = encode_conversation(tokenizer, LESSON[:3], TOOLS, add_generation_prompt=True)
     written = other.generate(torch.tensor([last]), max_new_tokens=80)[0, len(last) :]
     assert theirs.decode(written).endswith(f"</think>{ANSWER}<|end_of_text|>")
 

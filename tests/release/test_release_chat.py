@@ -14,7 +14,7 @@ from release_workspace import ANSWER, QUESTION, Workspace
 
 from components.agent.messages import MARKERS
 from components.params import BadInput
-from components.release.chat import ChatSession, Finished, Piece, Result, TurnReader, open_chat
+from components.release.chat import DEFAULT_TOOLS, ChatSession, Finished, Piece, Result, TurnReader, open_chat
 from components.release.terminal import printable
 from components.tokenizer import TextTokenizer
 
@@ -34,10 +34,11 @@ def test_one_question_for_a_script(built: Workspace) -> None:
 
 
 def test_a_conversation(built: Workspace) -> None:
-    done = built.run("chat", text=f"/tools\n{QUESTION}\n/reset\n/what\n{QUESTION}\n/quit\n")
+    done = built.run("chat", text=f"/tools\n{QUESTION}\n/tools shovel\n/reset\n/what\n{QUESTION}\n/quit\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("lesson (released), context 1,024 tokens.")
-    assert '{"name":"search","description":"Facts about countries"' in done.stdout
+    assert 'not offered: {"name":"search","description":"Facts about countries"' in done.stdout
+    assert "no tool 'shovel'; choose of calculator, search" in done.stdout
     assert done.stdout.count("result: 42") == 2
     assert done.stdout.count(f"{ANSWER}\n") == 2
     assert "The conversation is forgotten." in done.stdout
@@ -84,7 +85,7 @@ def session(built: Workspace) -> Iterator[ChatSession]:
 @pytest.fixture(autouse=True)
 def forget(request: pytest.FixtureRequest) -> None:
     if "session" in request.fixturenames:
-        request.getfixturevalue("session").reset()
+        request.getfixturevalue("session").offer(DEFAULT_TOOLS)
 
 
 def test_events_of_a_conversation(session: ChatSession) -> None:
@@ -107,6 +108,21 @@ def test_a_message_interrupted_is_taken_back(session: ChatSession) -> None:
 def test_a_full_context_is_said(session: ChatSession) -> None:
     (event,) = session.ask("0123456789" * 110)
     assert event == Finished(end="context_overflow", answer=None)
+
+
+def test_other_tools_begin_a_new_conversation(session: ChatSession) -> None:
+    list(session.ask(QUESTION))
+    session.offer(["search"])
+    assert [tool.name for tool in session.tools] == ["search"] and not session.conversation.messages
+    finished = list(session.ask(QUESTION))[-1]
+    calls = [call for message in session.conversation.messages for call in message.calls]
+    results = [message.text for message in session.conversation.messages if message.role == "tool"]
+    assert isinstance(finished, Finished) and "42" not in results, (calls, results)
+
+
+def test_a_tool_that_does_not_exist(built: Workspace) -> None:
+    done = built.run("chat", "--tool", "shovel", "--prompt", "x")
+    assert (done.returncode, done.stderr) == (2, "chat: no tool 'shovel'; choose of calculator, search\n")
 
 
 def test_an_unknown_type(built: Workspace) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from release_workspace import LESSON, Workspace
+from release_workspace import LESSON, TOOLS, Workspace
 
 from components.agent.protocol import encode_conversation
-from components.agent.toolbox import TOOLBOX
 from components.release.llama import LlamaServer
 from components.tokenizer import TextTokenizer
 
@@ -65,9 +64,9 @@ def test_a_stream_loses_no_id(server: LlamaServer, tokenizer: TextTokenizer) -> 
 
 
 def test_a_stream_ends_with_the_turn(server: LlamaServer, tokenizer: TextTokenizer) -> None:
-    prompt = encode_conversation(tokenizer, LESSON[:1], TOOLBOX, add_generation_prompt=True)
+    prompt = encode_conversation(tokenizer, LESSON[:1], TOOLS, add_generation_prompt=True)
     turn = list(server.stream(prompt, stop_id=tokenizer.eos_id, max_new_tokens=200))
-    assert turn == encode_conversation(tokenizer, LESSON[:2], TOOLBOX)[len(prompt) :]
+    assert turn == encode_conversation(tokenizer, LESSON[:2], TOOLS)[len(prompt) :]
 
 
 def test_a_stream_ends_where_the_context_does(server: LlamaServer, tokenizer: TextTokenizer) -> None:
