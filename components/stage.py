@@ -18,6 +18,11 @@ from components import params as schema
 from components.progress import Progress
 from components.tracking import Interrupted, StageTracker, track_stage
 
+# Threads of torch wait passively. Waiting actively, two threads on two cores trained 563 tokens/s beside other work
+# where one thread trained 1,841; waiting passively they trained 2,041 (docs/notebook.md). OpenMP reads it once, when
+# torch loads, and every stage program imports this module before that.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 75
 

@@ -13,26 +13,28 @@ from dataclasses import dataclass
 
 from components.agent.calculator import CALCULATOR, calculate
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, ToolEnvironment
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task
+from components.agent.factbook import Knowledge
 from components.agent.messages import ToolCall
+from components.agent.toolbox import Toolbox, offer
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
 
 
 @dataclass
-class CalculatorEnvironment(ToolEnvironment):
-    """A calculator and the value that was asked for."""
+class CalculatorEnvironment(Toolbox):
+    """A calculator, perhaps a search beside it, and the value that was asked for."""
 
     value: int = 0
-
-    def run(self, call: ToolCall) -> Observation:
-        return calculate(call.arguments["expression"])
 
     def verify(self, answer: str) -> bool:
         """The last number of the answer is the exact value, and a calculation was made."""
         numbers = _NUMBER.findall(_THOUSANDS.sub("", answer))
-        return bool(numbers) and numbers[-1] == str(self.value) and self.succeeded_calls > 0
+        calculated = any(
+            call.name == CALCULATOR.name and observation.status == "ok" for call, observation in self.executed
+        )
+        return bool(numbers) and numbers[-1] == str(self.value) and calculated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class ArithmeticFamily:
     operators: Callable[[random.Random], str]
     phrasings: tuple[str, ...]
     nouns: tuple[str, ...]
+    knowledge: Knowledge | None = None
     domain: str = "math"
 
     def sample(self, seed: int, split: Split) -> Task:
@@ -61,12 +64,12 @@ class ArithmeticFamily:
             seed=seed,
             split=split,
             prompt=prompt,
-            tools=(CALCULATOR,),
+            tools=offer(rng, CALCULATOR),
             payload={"operands": operands, "signs": signs, "value": int(calculate(expression).content)},
         )
 
     def start(self, task: Task) -> Environment:
-        return CalculatorEnvironment(tools=task.tools, value=task.payload["value"])
+        return CalculatorEnvironment(tools=task.tools, knowledge=self.knowledge, value=task.payload["value"])
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
         operands, signs = task.payload["operands"], task.payload["signs"]
@@ -92,7 +95,8 @@ class ArithmeticFamily:
         )
 
 
-def arithmetic_families() -> list[ArithmeticFamily]:
+def arithmetic_families(knowledge: Knowledge | None = None) -> list[ArithmeticFamily]:
+    """Families whose tasks offer, in half of the cases, a search in `knowledge` beside the calculator."""
     return [
         ArithmeticFamily(
             name="arithmetic_add",
@@ -105,6 +109,7 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "{0} plus {1}?",
             ),
             nouns=("A sum.", "An addition.", "Add two numbers."),
+            knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_subtract",
@@ -117,6 +122,7 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "{0} minus {1}?",
             ),
             nouns=("A difference.", "A subtraction.", "One less the other."),
+            knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_multiply",
@@ -129,12 +135,14 @@ def arithmetic_families() -> list[ArithmeticFamily]:
                 "{0} times {1}?",
             ),
             nouns=("A product.", "A multiplication.", "Two factors."),
+            knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_three_terms",
             operators=lambda rng: rng.choice(("+-", "-+", "++", "*+", "+*")),
             phrasings=("What is {spaced}?", "Compute {spaced}.", "How much is {spaced}?"),
             nouns=("Three numbers.", "An expression of three terms."),
+            knowledge=knowledge,
         ),
     ]
 

@@ -131,11 +131,6 @@ class ToolEnvironment(ABC):
     @abstractmethod
     def verify(self, answer: str) -> bool: ...
 
-    @property
-    def succeeded_calls(self) -> int:
-        """Calls that were executed and returned `ok`."""
-        return sum(observation.status == "ok" for _, observation in self.executed)
-
 
 def call_fault(call: ToolCall, tools: tuple[ToolSpec, ...]) -> str | None:
     """What is wrong with a call, in one line, or None. Arguments a schema does not name are refused."""

@@ -14,7 +14,7 @@ from components.params import BadInput
 
 def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
     """Every family by name. Those that look things up search in `knowledge`."""
-    families: list[TaskFamily] = [*arithmetic_families(), *lookup_families(knowledge), CodeRepairFamily()]
+    families: list[TaskFamily] = [*arithmetic_families(knowledge), *lookup_families(knowledge), CodeRepairFamily()]
     return {family.name: family for family in families}
 
 

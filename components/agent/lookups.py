@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, ToolEnvironment
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task
 from components.agent.factbook import SEARCH, Knowledge, spoken
 from components.agent.messages import ToolCall
+from components.agent.toolbox import Toolbox, offer
 from components.params import BadInput
 
 # Fields with one short value; the others are long, or lists.
@@ -45,15 +46,11 @@ _Item = TypeVar("_Item")
 
 
 @dataclass
-class SearchEnvironment(ToolEnvironment):
-    """A search tool, the value asked for, and the passages an honest answer must have seen."""
+class SearchEnvironment(Toolbox):
+    """A search tool, perhaps a calculator beside it, the value asked for, and what an honest answer must have seen."""
 
-    knowledge: Knowledge = field(default_factory=lambda: Knowledge({}))
     value: str = ""
     evidence: tuple[str, ...] = ()
-
-    def run(self, call: ToolCall) -> Observation:
-        return self.knowledge.search(call.arguments["query"])
 
     def verify(self, answer: str) -> bool:
         """The answer is the value, or a short sentence that ends with it, and every passage behind it was read."""
@@ -98,7 +95,7 @@ class FieldFamily:
             seed=seed,
             split=split,
             prompt=phrasing.format(spoken(asked), country),
-            tools=(SEARCH,),
+            tools=offer(rng, SEARCH),
             payload={"country": country, "field": asked, "value": self.knowledge.facts[country][asked]},
         )
 
@@ -171,7 +168,7 @@ class CompareFamily:
             seed=seed,
             split=split,
             prompt=f"Which is {COMPARED[asked]}, {first} or {second}?",
-            tools=(SEARCH,),
+            tools=offer(rng, SEARCH),
             payload={"countries": [first, second], "field": asked, "value": winner},
         )
 

@@ -1,7 +1,8 @@
-"""All everyday tools at once, for a conversation without a task: what a person who chats with a release works in."""
+"""The everyday tools together: what tasks offer beside the tool they need, and what a chat with a release works in."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from components.agent.calculator import CALCULATOR, calculate
@@ -28,3 +29,11 @@ class Toolbox(ToolEnvironment):
     def verify(self, answer: str) -> bool:
         """Nobody set a task, so nothing is ever solved."""
         return False
+
+
+def offer(rng: random.Random, needed: ToolSpec) -> tuple[ToolSpec, ...]:
+    """The needed tool alone, or in half of the tasks the whole toolbox in any order.
+
+    A model that only ever sees one tool learns which tool was offered, not which one the task asks for.
+    """
+    return (needed,) if rng.random() < 0.5 else tuple(rng.sample(TOOLBOX, len(TOOLBOX)))
