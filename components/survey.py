@@ -34,7 +34,8 @@ class StageWork:
 def survey(root: Path) -> dict[str, StageWork]:
     """Restore what is done and explain what is not, for every stage of `dvc.yaml` at `root`, in order.
 
-    Raises BadInput if the graph cannot be read.
+    Outputs of stages that are not done are deleted, as `dvc repro` would, so that nobody takes them for current: survey
+    workspaces, not somebody's working tree. Raises BadInput if the graph cannot be read.
     """
     from dvc.repo import Repo
 
@@ -56,9 +57,9 @@ def survey(root: Path) -> dict[str, StageWork]:
                 restored.add(name)
                 found[name] = StageWork(node=node, done=True)
             else:
-                why = [*_explain(changes, node), *([f"after {', '.join(waiting)}"] if waiting else [])]
-                reasons = tuple(why) if _ran_before(repo, name) else ("never ran here",)
-                found[name] = StageWork(node=node, done=False, reasons=reasons)
+                why = tuple(_explain(changes, node, waiting)) if _ran_before(repo, name) else ("never ran here",)
+                found[name] = StageWork(node=node, done=False, reasons=why)
+                _remove_outputs(repo, name)
     return {
         name: StageWork(node=work.node, done=True, identity=identify(name, root)) if work.done else work
         for name, work in found.items()
@@ -128,8 +129,8 @@ def _target(repo: Repo, name: str = "") -> str:
     return f"{path}:{name}" if name else path
 
 
-def _explain(changes: list[Any], node: StageNode) -> list[str]:
-    """DVC's status of one stage as short lines, one a change."""
+def _explain(changes: list[Any], node: StageNode, waiting: list[str]) -> list[str]:
+    """DVC's status of one stage as short lines, one a change, and the stages that run before it."""
     lines: list[str] = []
     for change in changes:
         if isinstance(change, str):
@@ -140,7 +141,16 @@ def _explain(changes: list[Any], node: StageNode) -> list[str]:
                 lines += [f"{path}: {field} {how}" for field, how in what.items()]
             else:
                 lines.append(f"{path} {what}")
-    if changes and not lines:
+    if waiting:
+        lines.append(f"after {', '.join(waiting)}")
+    if not lines:
         missing = [path for change in changes for path in change.get("changed outs", {})]
         lines.append(f"{', '.join(missing or node.outs)} not in the cache")
     return lines
+
+
+def _remove_outputs(repo: Repo, name: str) -> None:
+    from dvc.repo import lock_repo
+
+    with lock_repo(repo):
+        repo.stage.load_one(path=_target(repo), name=name).remove_outs(force=True)

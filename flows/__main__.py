@@ -219,6 +219,7 @@ def _connect() -> Control:
 def _follow(control: Control, run_id: UUID, name: str) -> None:
     from rich.console import Console
 
+    from flows.live import ServerGone
     from flows.live import watch as watch_run
 
     console = Console()
@@ -231,6 +232,9 @@ def _follow(control: Control, run_id: UUID, name: str) -> None:
             f"stop it: `python -m flows cancel {name}`"
         )
         raise typer.Exit(_EXIT_DETACHED) from None
+    except ServerGone as error:
+        typer.echo(f"{name}: {error}; `make up`, then `python -m flows watch {name}` or `resume`", err=True)
+        raise typer.Exit(1) from None
     _conclude(control, run_id, name, view.exit_code, view.state.message or "", console)
 
 

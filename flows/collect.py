@@ -35,7 +35,8 @@ def bring_home(name: str) -> str:
         check=False,
     )
     if done.returncode == 0:
-        return "the results are in the working tree (`dvc status` says they are up to date)"
+        model = f"; the released model: {root / 'release'}" if (root / "release").is_dir() else ""
+        return f"the results are in the working tree (`dvc status` says they are up to date){model}"
     if before is None:
         (root / "dvc.lock").unlink()
     else:

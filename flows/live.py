@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
+import httpx
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markdown import Markdown
@@ -15,6 +16,13 @@ from rich.text import Text
 from flows.control import Control, RunView, StageView
 
 _POLL_S = 1.0
+_PATIENCE_S = 30.0
+
+
+class ServerGone(Exception):
+    """Nobody answers for the run any more."""
+
+
 _COLOURS = {"Completed": "green", "Cached": "cyan", "Running": "yellow", "Failed": "red", "BadInput": "red"}
 
 
@@ -24,7 +32,7 @@ def watch(control: Control, run_id: UUID, console: Console) -> RunView:
         return _watch_plainly(control, run_id, console)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            view = control.look(run_id)
+            view = _look(control, run_id)
             live.update(_table(view, control.url(run_id)), refresh=True)
             if view.ended:
                 break
@@ -54,13 +62,25 @@ def show_summary(rows: list[dict[str, str]], page: str, console: Console) -> Non
             console.print(page[start:], markup=False, highlight=False, soft_wrap=True)
 
 
+def _look(control: Control, run_id: UUID) -> RunView:
+    """One look; a server that restarts is waited for. Raises ServerGone when it stays away."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return control.look(run_id)
+        except httpx.TransportError as error:
+            if time.monotonic() > deadline_s:
+                raise ServerGone(f"the Prefect server has not answered for {_PATIENCE_S:.0f} s ({error})") from error
+            time.sleep(_POLL_S)
+
+
 def _watch_plainly(control: Control, run_id: UUID, console: Console) -> RunView:
     """One line for each change of a stage's state, and now and then for its progress."""
     told: dict[str, str] = {}
     told_s: dict[str, float] = {}
     run_state = ""
     while True:
-        view = control.look(run_id)
+        view = _look(control, run_id)
         if view.state.name != run_state:
             run_state = view.state.name or ""
             console.print(f"run {view.name}: {run_state} {_approval_hint(view)}".rstrip(), highlight=False)

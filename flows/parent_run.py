@@ -32,6 +32,9 @@ class ParentRun:
         for name, value in tags.items():
             self.client.set_tag(self.run_id, name, value)
 
+    def tag(self, name: str) -> str:
+        return str(self.client.get_run(self.run_id).data.tags.get(name, ""))
+
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Final figures of the stages, so that whole runs compare side by side."""
         from mlflow.entities import Metric

@@ -1,6 +1,7 @@
 """What a run came to: a table of its stages, the evaluations, the gate's verdict, and links both ways.
 
-The flow stores it as Prefect artifacts and in MLflow; the terminal shows the same text.
+Bits per byte are held-out text's, as the mean over domains. The flow stores the page as Prefect artifacts and in MLflow;
+the terminal shows the same text.
 """
 
 from __future__ import annotations
@@ -29,9 +30,7 @@ def _row(run: Run, name: str) -> Row:
     trained = (
         _read(run.workspace.path / "metrics" / "pretrain" / f"{entry}.json") if name.startswith("pretrain@") else {}
     )
-    scored = (
-        _read(run.workspace.path / "metrics" / "evaluate" / f"{entry}.json") if name.startswith("evaluate@") else {}
-    )
+    scored = _read(run.workspace.path / "metrics" / "evaluate" / f"{entry}.json") if trained else {}
     bits = scored.get("bits_per_byte") or {}
     joules = _last_metric(run, outcome.run_id, "energy_joules")
     return {
@@ -76,6 +75,7 @@ def gate_markdown(workspace: Path) -> str:
 def links(run: Run, experiment: str | None, release: str | None) -> dict[str, str]:
     """Where everything of this run stands."""
     found = {
+        "Prefect flow run": run.parent.tag("trivium.flow_run"),
         "MLflow run": run.parent.link(),
         "DVC experiment": f"`{run.name}` (`dvc exp show`, `dvc exp apply {run.name}`)" if experiment else "",
         "experiment commit": experiment or "",

@@ -6,6 +6,7 @@ The tests share one set of services and stand in the order in which a person wou
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -195,11 +196,14 @@ def test_a_person_decides_about_the_release(served: Project) -> None:
         approved = run_name(line_with(wanted, "waits for approval"))
         declined = run_name(line_with(unwanted, "waits for approval"))
         assert "release" not in {task["name"] for name in (approved, declined) for task in tasks(served, name)}
+        wanted.send_signal(signal.SIGINT)  # Ctrl-C leaves the run alone
+        assert "goes on without this terminal" in wanted.communicate(timeout=60)[0]
+        assert wanted.returncode == 130
         flow(served, "approve", approved, "--note", "seen")
         flow(served, "approve", declined, "--decline")
-        for process in (wanted, unwanted):
-            process.communicate(timeout=150)
-            assert process.returncode == 0
+        flow(served, "watch", approved)
+        unwanted.communicate(timeout=150)
+        assert unwanted.returncode == 0
     for name, answer, state in ((approved, "true", "Completed"), (declined, "false", "Declined")):
         tags = {tag["key"]: tag["value"] for tag in tracked(served, name)[name]["data"]["tags"]}
         assert tags["trivium.approved"] == answer

@@ -108,6 +108,8 @@ def test_finished_work_is_restored_and_stale_work_explained(clone: Path) -> None
     assert work["a"].reasons == ("params.yaml: seed modified",)
     assert work["b"].reasons == ("after a",)
     assert (made.path / "c.txt").read_text() == "code\n"
+    assert not (made.path / "b.txt").exists()  # of seed 1: stale here
+    assert survey(made.path)["b"].reasons == ("after a",)
     dvc(made.path, "repro", "-q")
     again = workspace.prepare("calm-heron", "2", "seed: 2\n")
     restored = survey(again.path)  # its dvc.lock is the clone's, of seed 1: this comes from the run cache
