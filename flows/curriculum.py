@@ -5,12 +5,14 @@ The flow decides when and where stages run; DVC's hashes decide whether. No ML l
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
 from prefect.flow_runs import pause_flow_run
 from prefect.futures import PrefectFuture, wait
 from prefect.runtime import flow_run as current
@@ -28,6 +30,16 @@ from flows.slots import Slots
 from flows.stages import BAD_INPUT, Run, stage_task
 
 DECLINED = "Declined"
+
+
+class _ToldByState(logging.Filter):
+    """Prefect adds a traceback of its own to the log of a flow that returned a Failed state; the state says it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_ToldByState())
 
 
 @flow(name="curriculum", persist_result=False, validate_parameters=True)

@@ -1,6 +1,6 @@
 """What a run came to: a table of its stages, the evaluations, the gate's verdict, and links both ways.
 
-Bits per byte are held-out text's, as the mean over domains. The flow stores the page as Prefect artifacts and in MLflow;
+Bits per byte are held-out text's, as the mean over domains. The flow stores the page in Prefect and in MLflow;
 the terminal shows the same text.
 """
 

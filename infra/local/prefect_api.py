@@ -10,17 +10,18 @@ import httpx
 
 from infra.local.settings import WORK_POOL, Services
 
+_BUSY = (500, 503)
+_BUSY_PATIENCE_S = 20.0
 _ACTIVE = ["RUNNING", "PENDING", "PAUSED", "CANCELLING"]
 
 
 def create_work_pool(services: Services) -> None:
     """Make the work pool; the worker fills in its job template. One that exists is left as it is."""
-    answer = _post(services, "work_pools/", {"name": WORK_POOL, "type": "process"}, accept=(201, 409))
-    assert answer is not None
+    _post(services, "work_pools/", {"name": WORK_POOL, "type": "process"}, also=(409,))
 
 
 def worker_is_online(services: Services) -> bool:
-    workers = _post(services, f"work_pools/{WORK_POOL}/workers/filter", {}, accept=(200, 404))
+    workers = _post(services, f"work_pools/{WORK_POOL}/workers/filter", {}, also=(404,))
     return isinstance(workers, list) and any(worker["status"] == "ONLINE" for worker in workers)
 
 
@@ -34,7 +35,7 @@ def cancel_active_runs(services: Services, patience_s: float, report: Callable[[
                 asked.add(run["id"])
                 report(f"stopping run {run['name']} (it saves its work; resume with `python -m flows resume`)")
                 state = {"type": "CANCELLING", "name": "Cancelling", "message": "the services are going down"}
-                _post(services, f"flow_runs/{run['id']}/set_state", {"state": state}, accept=(200, 201))
+                _post(services, f"flow_runs/{run['id']}/set_state", {"state": state})
         if time.monotonic() > deadline_s:
             report(f"{len(active)} run(s) did not stop within {patience_s:.0f} s; their processes are killed")
             return
@@ -42,13 +43,18 @@ def cancel_active_runs(services: Services, patience_s: float, report: Callable[[
 
 
 def _active_runs(services: Services) -> list[dict[str, Any]]:
-    runs = _post(services, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": _ACTIVE}}}}, accept=(200,))
+    runs = _post(services, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": _ACTIVE}}}})
     assert isinstance(runs, list)
     return runs
 
 
-def _post(services: Services, path: str, body: dict[str, Any], accept: tuple[int, ...]) -> Any:
-    answer = httpx.post(f"{services.prefect_url}/api/{path}", json=body, timeout=20)
-    if answer.status_code not in accept:
-        answer.raise_for_status()
-    return answer.json()
+def _post(services: Services, path: str, body: dict[str, Any], also: tuple[int, ...] = ()) -> Any:
+    """The decoded answer, of a success or a status in `also`. A busy server (SQLite locked for a moment) is asked again. Raises httpx.HTTPError."""
+    deadline_s = time.monotonic() + _BUSY_PATIENCE_S
+    while True:
+        answer = httpx.post(f"{services.prefect_url}/api/{path}", json=body, timeout=20)
+        if answer.is_success or answer.status_code in also:
+            return answer.json()
+        if answer.status_code not in _BUSY or time.monotonic() > deadline_s:
+            answer.raise_for_status()
+        time.sleep(0.3)

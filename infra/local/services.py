@@ -47,7 +47,7 @@ def up(report: Report) -> Services:
             _start(asked)
             _wait_for_all(asked, report)
             _deploy(asked, report)
-            _wait(asked, "worker", lambda: prefect_api.worker_is_online(asked), report)
+            _wait(asked, "worker", lambda: _worker_is_online(asked), report)
             _remember_family(asked)
         except BaseException:
             _stop_processes(asked)
@@ -74,7 +74,7 @@ def state(services: Services) -> dict[str, tuple[str, bool]]:
     return {
         "Prefect": (services.prefect_url, prefect_up),
         "MLflow": (services.mlflow_url, is_healthy(f"{services.mlflow_url}/health")),
-        "worker": (f"{services.prefect_url}/work-pools", prefect_up and prefect_api.worker_is_online(services)),
+        "worker": (f"{services.prefect_url}/work-pools", prefect_up and _worker_is_online(services)),
     }
 
 
@@ -121,6 +121,13 @@ def _wait(services: Services, name: str, ready: Callable[[], bool], report: Repo
         time.sleep(_POLL_S)
 
 
+def _worker_is_online(services: Services) -> bool:
+    try:
+        return prefect_api.worker_is_online(services)
+    except httpx.HTTPError:  # the server ended or is too busy: `_wait` tells which
+        return False
+
+
 def _deploy(services: Services, report: Report) -> None:
     """Bring the deployments of prefect.yaml to the server, if they or what their form shows has changed."""
     digest = hashlib.sha256()
@@ -131,7 +138,10 @@ def _deploy(services: Services, report: Report) -> None:
     if stamp.is_file() and stamp.read_text() == digest.hexdigest():
         return
     report("deploying prefect.yaml")
-    prefect_api.create_work_pool(services)
+    try:
+        prefect_api.create_work_pool(services)
+    except httpx.HTTPError as error:
+        raise StartFailed(f"Prefect refused the work pool: {error}") from error
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=services.root,
