@@ -29,11 +29,9 @@ def first_run(clone: Clone) -> str:
     print(done.stdout)
     for words in ("pretrain@agentic", "held-out", "gate", "release", "http://127.0.0.1:"):
         assert words in done.stdout
-    names = json.loads(clone.run("dvc", "exp", "list", "--json", check=False).stdout or "[]") or [
-        line.strip() for line in clone.run("dvc", "exp", "list", "--name-only").stdout.splitlines()
-    ]
-    assert len(names) == 1
-    return str(names[0])
+    named = re.search(r"DVC experiment: `([^`]+)`", done.stdout)
+    assert named and named.group(1) in clone.run("dvc", "exp", "list").stdout
+    return named.group(1)
 
 
 @pytest.mark.timeout(1200)
