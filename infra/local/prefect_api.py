@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -42,6 +43,20 @@ def cancel_active_runs(services: Services, patience_s: float, report: Callable[[
         time.sleep(0.5)
 
 
+def declare_lost_runs(services: Services, before_s: float) -> list[str]:
+    """Call runs crashed that were under way before `before_s` (Unix time), when their worker cannot live any more.
+
+    Prefect would show them as running for ever, and nobody could resume them. Returns their names.
+    """
+    moment = datetime.fromtimestamp(before_s, UTC).isoformat()
+    wanted = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}, "start_time": {"before_": moment}}
+    lost = _post(services, "flow_runs/filter", {"flow_runs": wanted})
+    for run in lost:
+        state = {"type": "CRASHED", "name": "Crashed", "message": "the services ended while it ran; resume it"}
+        _post(services, f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+    return [str(run["name"]) for run in lost]
+
+
 def _active_runs(services: Services) -> list[dict[str, Any]]:
     runs = _post(services, "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": _ACTIVE}}}})
     assert isinstance(runs, list)
@@ -49,7 +64,10 @@ def _active_runs(services: Services) -> list[dict[str, Any]]:
 
 
 def _post(services: Services, path: str, body: dict[str, Any], also: tuple[int, ...] = ()) -> Any:
-    """The decoded answer, of a success or a status in `also`. A busy server (SQLite locked for a moment) is asked again. Raises httpx.HTTPError."""
+    """The decoded answer, of a success or a status in `also`. Raises httpx.HTTPError.
+
+    A busy server (SQLite locked for a moment) is asked again.
+    """
     deadline_s = time.monotonic() + _BUSY_PATIENCE_S
     while True:
         answer = httpx.post(f"{services.prefect_url}/api/{path}", json=body, timeout=20)

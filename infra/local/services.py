@@ -44,8 +44,10 @@ def up(report: Report) -> Services:
         refuse_taken_port(asked.prefect_port, PREFECT_PORT_VARIABLE)
         refuse_taken_port(asked.mlflow_port, MLFLOW_PORT_VARIABLE)
         try:
-            _start(asked)
+            started_s = _start(asked)
             _wait_for_all(asked, report)
+            for name in prefect_api.declare_lost_runs(asked, started_s):
+                report(f"run {name} was cut off; go on with `python -m flows resume {name}`")
             _deploy(asked, report)
             _wait(asked, "worker", lambda: _worker_is_online(asked), report)
             _remember_family(asked)
@@ -78,7 +80,8 @@ def state(services: Services) -> dict[str, tuple[str, bool]]:
     }
 
 
-def _start(services: Services) -> None:
+def _start(services: Services) -> float:
+    """Start the supervisor; returns when, as Unix time."""
     with services.log.open("w") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "infra.local.supervisor"],
@@ -91,6 +94,7 @@ def _start(services: Services) -> None:
         )
     mark = record.ProcessMark.of(psutil.Process(supervisor.pid))
     record.Record(supervisor=mark, prefect_port=services.prefect_port, mlflow_port=services.mlflow_port).save(services)
+    return mark.created_s
 
 
 def _ports(services: Services) -> dict[str, str]:

@@ -20,6 +20,9 @@ import pytest
 import yaml
 from conftest import Project
 
+from infra.local.prefect_api import declare_lost_runs
+from infra.local.settings import Services
+
 STAGES = ["source", "pretrain@commonsense", "pretrain@stem", "gate", "release"]
 TRACKED = {"pretrain@commonsense", "pretrain@stem", "release"}
 
@@ -266,3 +269,14 @@ def test_up_twice_is_harmless(served: Project) -> None:
     served.run("infra.local", "up")
     assert (served.home / "services" / "services.json").read_text() == before
     assert served.run("infra.local", "status").stdout.count(" up") == 3
+
+
+def test_a_run_that_lost_its_worker_is_called_crashed(served: Project) -> None:
+    """After a power cut the server still shows it running; `up` corrects that, and it can be resumed."""
+    ports = {kind: int(served.environment[f"TRIVIUM_{kind.upper()}_PORT"]) for kind in ("prefect", "mlflow")}
+    services = Services(home=served.home, root=served.root, prefect_port=ports["prefect"], mlflow_port=ports["mlflow"])
+    flow_id = prefect(served, "flows/", {"name": "curriculum"})["id"]
+    run = prefect(served, "flow_runs/", {"flow_id": flow_id, "name": "cut-off", "state": {"type": "RUNNING"}})
+    assert declare_lost_runs(services, time.time() - 3600) == []
+    assert declare_lost_runs(services, time.time() + 1) == ["cut-off"]
+    assert flow_run(served, "cut-off")["state_type"] == "CRASHED" and run["name"] == "cut-off"
