@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 import yaml
-from conftest import Project
+from small_project import Project
 
 from infra.local.prefect_api import declare_lost_runs
 from infra.local.settings import Services
@@ -137,7 +137,7 @@ def test_cancel_saves_and_resume_goes_on(served: Project) -> None:
     arguments = ["--until", "pretrain@stem", "--set", "curriculum.stem.token_budget=5000"]
     with started(served, "run", *arguments) as process:
         name = run_name(line_with(process, "run "))
-        line_with(process, "of 5,000 tokens")
+        until(lambda: any("of 5,000 tokens" in shown["description"] for shown in progress(served, name)))
         stages = [other for other in psutil.process_iter() if "work.py pretrain@stem" in " ".join(cmdline(other))]
         assert stages
         flow(served, "cancel", name)
@@ -160,6 +160,13 @@ def test_cancel_saves_and_resume_goes_on(served: Project) -> None:
     assert runs["pretrain@stem"]["info"]["run_id"] == before  # the same curve goes on
     assert "release" not in runs and "gate" not in runs
     assert f"dvc exp apply {name}" in said  # these are not the parameters of the working tree
+
+
+def progress(project: Project, name: str) -> list[dict[str, Any]]:
+    wanted = {"flow_runs": {"name": {"any_": [name]}}, "artifacts": {"type": {"any_": ["progress"]}}}
+    found = prefect(project, "artifacts/filter", wanted)
+    assert isinstance(found, list)
+    return found
 
 
 def cmdline(process: psutil.Process) -> list[str]:
@@ -230,10 +237,14 @@ def test_the_form_takes_bad_overrides_to_one_clear_line(served: Project) -> None
     assert "sed: unknown field; did you mean 'seed'?" in said
     ended = flow_run(served, name)
     assert ended["state_name"] == "BadInput"
-    logs = prefect(served, "logs/filter", {"logs": {"flow_run_id": {"any_": [ended["id"]]}}})
-    assert any("did you mean 'seed'?" in log["message"] for log in logs)
-    assert not any("Traceback" in log["message"] for log in logs)
+    until(lambda: any("did you mean 'seed'?" in line for line in logged(served, ended["id"])))
+    assert not any("Traceback" in line for line in logged(served, ended["id"]))
     assert not tracked(served, name) and not (served.home / "runs" / name).exists()
+
+
+def logged(project: Project, flow_run_id: str) -> list[str]:
+    found = prefect(project, "logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run_id]}}})
+    return [str(line["message"]) for line in found]
 
 
 @pytest.mark.parametrize(
