@@ -96,7 +96,7 @@ class ArithmeticFamily:
 
 
 def arithmetic_families(knowledge: Knowledge | None = None) -> list[ArithmeticFamily]:
-    """Families whose tasks offer, in half of the cases, a search in `knowledge` beside the calculator."""
+    """Families whose tasks offer, in a quarter of the cases, a search in `knowledge` beside the calculator."""
     return [
         ArithmeticFamily(
             name="arithmetic_add",

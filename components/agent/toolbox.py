@@ -32,8 +32,8 @@ class Toolbox(ToolEnvironment):
 
 
 def offer(rng: random.Random, needed: ToolSpec) -> tuple[ToolSpec, ...]:
-    """The needed tool alone, or in half of the tasks the whole toolbox in any order.
+    """The needed tool alone, or in a quarter of the tasks the whole toolbox in any order.
 
     A model that only ever sees one tool learns which tool was offered, not which one the task asks for.
     """
-    return (needed,) if rng.random() < 0.5 else tuple(rng.sample(TOOLBOX, len(TOOLBOX)))
+    return (needed,) if rng.random() < 0.75 else tuple(rng.sample(TOOLBOX, len(TOOLBOX)))
