@@ -50,7 +50,7 @@ def change(tree: dict[str, Any], dotted: str, value: object) -> dict[str, Any]:
         ("curriculum.stem.rope_theta", 500.0, ["curriculum.stem.rope_theta", "may only grow"]),
         ("curriculum.stem.mixture", {"stem": 0.4}, ["curriculum.stem", "sum to 0.4"]),
         ("curriculum.agentic.agent_tokens", "data/tokens/manifest.json", ["curriculum.agentic", "agent_tokens"]),
-        ("curriculum.stem.schedule.start", 0.5, ["curriculum.stem.schedule.start", "must not jump"]),
+        ("curriculum.agentic.schedule.start", 0.5, ["curriculum.agentic.schedule.start", "must not jump"]),
         ("gate.candidate", "agentik", ["gate.candidate", "'agentik'"]),
         ("evaluation.held_out_families", ["arithmetic_add"], ["held_out_families", "arithmetic_add"]),
     ],
