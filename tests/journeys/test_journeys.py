@@ -81,10 +81,10 @@ def test_trigger_watch_and_compare_in_the_browser(clone: Clone, first_run: str, 
 
     # Watch: the run's page until it has completed.
     page.get_by_role("link", name=name).first.click()
-    expect(page.get_by_text("Running").first).to_be_visible(timeout=120_000)
-    page.wait_for_timeout(20_000)
+    expect(page.get_by_text("Running", exact=True).first).to_be_visible(timeout=120_000)
+    page.wait_for_timeout(45_000)  # until it trains
     page.screenshot(path=pictures / "watch-running.png")
-    expect(page.get_by_text("Completed").first).to_be_visible(timeout=RUN_LIMIT_S * 1000)
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible(timeout=RUN_LIMIT_S * 1000)
     page.wait_for_timeout(2_000)
     page.screenshot(path=pictures / "watch-completed.png")
 

@@ -24,13 +24,15 @@ run_stage("ingest", body)
 def run(tmp_path: Path, end: str, **environment: str) -> subprocess.CompletedProcess[str]:
     if not (tmp_path / "params.yaml").exists():
         (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    # MLflow hands its tracking URI on through the environment; another test's must not reach this process.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.run(
         [sys.executable, "-c", BODY.format(end=end)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TRIVIUM_HOME": str(tmp_path / "home"), **environment},
+        env={**inherited, "PYTHONPATH": str(ROOT), "TRIVIUM_HOME": str(tmp_path / "home"), **environment},
     )
 
 
