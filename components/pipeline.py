@@ -47,7 +47,12 @@ def read_graph(root: Path = Path()) -> dict[str, StageNode]:
     try:
         with _open(root) as repo:
             graph = repo.index.graph  # an edge points from a stage to the one it depends on
-            order = list(networkx.lexicographical_topological_sort(graph.reverse(), key=lambda stage: stage.name))
+            # Those that most others wait for come first, so that who starts stages in this order keeps the longest
+            # chain moving; names decide the rest.
+            waiting = {stage: len(networkx.ancestors(graph, stage)) for stage in graph}
+            order = networkx.lexicographical_topological_sort(
+                graph.reverse(), key=lambda stage: (-waiting[stage], stage.name)
+            )
             return {stage.name: _node(stage, graph) for stage in order}
     except DvcException as error:
         raise BadInput(f"{root / 'dvc.yaml'}: {error}") from error
