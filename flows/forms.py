@@ -41,14 +41,21 @@ class Overrides(BaseModel):
     agentic_token_budget: int = Field(
         default=0, ge=0, description="Tokens the agentic stage trains on. 0: as in the preset", title="Agentic tokens"
     )
-    muon_lr: float = Field(default=0.0, ge=0, lt=1, description="Peak learning rate of Muon. 0: as in the preset")
+    muon_lr: float = Field(
+        default=0.0, ge=0, lt=1, description="Peak learning rate of Muon. 0: as in the preset", title="Learning rate"
+    )
     evaluation_episodes: int = Field(
-        default=0, ge=0, le=100_000, description="Held-out agent tasks per family. 0: as in the preset"
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Held-out agent tasks per family. 0: as in the preset",
+        title="Evaluation episodes",
     )
     extra_overrides: str = Field(
         default="",
         description="Any other parameter, one name=value a line (or separated by ;), "
         "e.g. curriculum.stem.token_budget=200000",
+        title="Other parameters",
     )
 
     def as_parameters(self) -> dict[str, Any]:
