@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from agent_strategies import conversations
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lessons import CONTEXT_TOKENS, Lesson
+from ports import free_ports
 
 from components.agent.endpoint import EndpointPolicy
 from components.agent.environment import TaskFamily
@@ -40,9 +40,7 @@ def server(lesson: Lesson, tokenizer: TextTokenizer, tmp_path_factory: pytest.Te
     params.n_parallel = 1
     params.cpuparams.n_threads = 1
     params.verbosity = -1
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        params.port = free.getsockname()[1]
+    (params.port,) = free_ports(1)
     running = xllamacpp.Server(params)
     yield running.listening_address
     del running

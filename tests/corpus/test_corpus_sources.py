@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import s3fs
+from ports import free_ports
 
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import Document
@@ -26,7 +27,7 @@ from components.corpus.packages import fetch
 from components.corpus.sources import read_source
 from components.lineage import sha256_file
 from components.params import BadInput
-from tests.conftest import S3Server, free_ports
+from tests.conftest import S3Server
 from tests.corpus.conftest import write_catalogue
 
 _FILES = {"one.txt": b"The first text.", "sub/two.txt": b"The second text.\r\n", "sub/three.md": b"Not asked for."}
@@ -304,7 +305,8 @@ def test_wrong_credentials_and_a_silent_endpoint_are_named(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(BadInput, match="AWS_SECRET_ACCESS_KEY"):
         read(tmp_path, entry)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
+    (port,) = free_ports(1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(BadInput, match="AWS_ENDPOINT_URL"):
         read(tmp_path, entry)

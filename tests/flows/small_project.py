@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,12 +133,6 @@ class Project:
         ).stdout
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def make_project(root: Path) -> Project:
     """A committed repository with this project's flows and the small pipeline."""
     for package in ("flows", "components", "infra"):
@@ -165,6 +159,7 @@ def make_project(root: Path) -> Project:
     (root / "work.py").write_text(WORK)
     (root / ".gitignore").write_text("__pycache__/\n/.trivium/\n/data/\n/release/\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "MLFLOW"))}
+    prefect_port, mlflow_port = free_ports(2)
     environment |= {
         "DVC_NO_ANALYTICS": "1",
         "DO_NOT_TRACK": "1",
@@ -173,8 +168,8 @@ def make_project(root: Path) -> Project:
         "GIT_COMMITTER_NAME": "T",
         "GIT_COMMITTER_EMAIL": "t@example.org",
         "OMP_NUM_THREADS": "1",
-        "TRIVIUM_PREFECT_PORT": str(free_port()),
-        "TRIVIUM_MLFLOW_PORT": str(free_port()),
+        "TRIVIUM_PREFECT_PORT": str(prefect_port),
+        "TRIVIUM_MLFLOW_PORT": str(mlflow_port),
     }
     environment.pop("TRIVIUM_HOME", None)
     project = Project(root=root, environment=environment)

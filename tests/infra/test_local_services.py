@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from ports import free_ports
 
 from components.params import BadInput
 from infra.local import record
@@ -28,12 +29,6 @@ def taken_port() -> Iterator[int]:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         yield int(holder.getsockname()[1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +60,8 @@ def run(clone: Path, *arguments: str, **environment: str) -> subprocess.Complete
 
 
 def test_a_taken_port_is_named_with_its_remedy_and_nothing_stays(clone: Path, taken_port: int) -> None:
-    done = run(clone, "up", TRIVIUM_PREFECT_PORT=str(free_port()), TRIVIUM_MLFLOW_PORT=str(taken_port))
+    (free,) = free_ports(1)
+    done = run(clone, "up", TRIVIUM_PREFECT_PORT=str(free), TRIVIUM_MLFLOW_PORT=str(taken_port))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert f"port {taken_port} is in use by process {os.getpid()}" in line
@@ -75,15 +71,10 @@ def test_a_taken_port_is_named_with_its_remedy_and_nothing_stays(clone: Path, ta
 
 
 def test_up_serves_both_and_down_leaves_nobody_even_without_the_supervisor(clone: Path) -> None:
-    ports = {"TRIVIUM_PREFECT_PORT": str(free_port()), "TRIVIUM_MLFLOW_PORT": str(free_port())}
-    done = run(clone, "up", **ports)
+    prefect_port, mlflow_port = free_ports(2)
+    done = run(clone, "up", TRIVIUM_PREFECT_PORT=str(prefect_port), TRIVIUM_MLFLOW_PORT=str(mlflow_port))
     assert done.returncode == 0, done.stderr
-    services = Services(
-        home=clone / ".trivium",
-        root=clone,
-        prefect_port=int(ports["TRIVIUM_PREFECT_PORT"]),
-        mlflow_port=int(ports["TRIVIUM_MLFLOW_PORT"]),
-    )
+    services = Services(home=clone / ".trivium", root=clone, prefect_port=prefect_port, mlflow_port=mlflow_port)
     status = run(clone, "status")  # without the variables: it finds the ports that were chosen
     assert status.returncode == 0 and services.mlflow_url in status.stdout
     _artifacts_are_served(clone, services)
@@ -125,7 +116,8 @@ def _artifacts_are_served(clone: Path, services: Services) -> None:
 def test_a_taken_port_is_refused_and_a_free_one_is_not(taken_port: int) -> None:
     with pytest.raises(BadInput, match=f"WHERE = {taken_port}.*WHERE=<port>"):
         refuse_taken_port(taken_port, "WHERE")
-    refuse_taken_port(free_port(), "WHERE")
+    (free,) = free_ports(1)
+    refuse_taken_port(free, "WHERE")
 
 
 @pytest.mark.parametrize("wrong", ["http", "0", "70000", "-1"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # What makes `nano` a matter of a few minutes. Every stage and every part of it still runs for real.
@@ -58,12 +58,6 @@ class Clone:
         return self.run(sys.executable, "-m", *arguments, check=check)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def clone_project(target: Path) -> Clone:
     """The working tree as git would have it after a commit, with the small preset added and made active."""
     listed = subprocess.run(
@@ -91,10 +85,11 @@ def clone_project(target: Path) -> Clone:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_", "TRIVIUM_"))
     }
+    prefect_port, mlflow_port = free_ports(2)
     environment = kept | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "TRIVIUM_PREFECT_PORT": str(free_port()),
-        "TRIVIUM_MLFLOW_PORT": str(free_port()),
+        "TRIVIUM_PREFECT_PORT": str(prefect_port),
+        "TRIVIUM_MLFLOW_PORT": str(mlflow_port),
         "TRIVIUM_HOME": str(target / ".trivium"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "GX_ANALYTICS_ENABLED": "false",

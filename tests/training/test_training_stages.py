@@ -6,12 +6,12 @@ import json
 import os
 import random
 import signal
-import socket
 from pathlib import Path
 
 import mlflow
 import pytest
 import torch
+from ports import free_ports
 from training_workspace import (
     FIRST_STEPS,
     StageRunner,
@@ -129,9 +129,7 @@ def test_other_work_starts_afresh(fresh: Path, runner: StageRunner) -> None:
 
 def test_two_devices_train_the_same_samples_to_the_same_loss(finished: Path, fresh: Path, runner: StageRunner) -> None:
     """Two ranks over gloo, in the environment torchrun gives them; one writes, both end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     shared = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
