@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.params import BadInput
+from components.validation import first_fault
 
 MANIFEST = "manifest.json"
 
@@ -115,7 +116,7 @@ def read_manifest(directory: Path, producer: str | None = None) -> Manifest:
     except FileNotFoundError:
         raise BadInput(f"{path}: missing; {remedy}") from None
     except ValidationError as error:
-        raise BadInput(f"{path}: not a manifest ({error.errors()[0]['msg']}); {remedy}") from None
+        raise BadInput(f"{path}: not a manifest ({first_fault(error)}); {remedy}") from None
     if producer is not None and manifest.producer != producer:
         raise BadInput(f"{path}: producer = {manifest.producer!r}, but {producer!r} is needed; {remedy}")
     return manifest

@@ -6,12 +6,13 @@ Stages read one `Params` object; a wrong field ends in `BadInput`, which names f
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.validation import explain, suggest
 
 PARAMS_FILE = Path("params.yaml")
 Domain = Literal["general", "books", "encyclopedic", "chinese", "stem", "code", "agent"]
@@ -234,7 +235,14 @@ def parse(raw: object, origin: str = str(PARAMS_FILE)) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise BadInput("\n".join(_explain(origin, item, raw) for item in error.errors())) from None
+        raise BadInput(explain(error, Params, origin)) from None
+
+
+def find_stage(params: Params, name: str) -> CurriculumStage:
+    """The curriculum entry `name`. Raises BadInput with the remedy if there is none."""
+    if name not in params.curriculum:
+        raise BadInput(f"curriculum.{name}: no such stage; {suggest(name, params.curriculum)}")
+    return params.curriculum[name]
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
@@ -250,27 +258,3 @@ def read_yaml(path: Path) -> Any:
         raise BadInput(f"{path}: no such file; run from the repository root or choose a preset of presets/") from None
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not valid YAML: {str(error).splitlines()[-1].strip()}") from None
-
-
-def _explain(origin: str, item: Any, raw: object) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or "params"
-    if item["type"] == "extra_forbidden":
-        siblings = _siblings(item["loc"][:-1], raw)
-        close = difflib.get_close_matches(str(item["loc"][-1]), siblings, n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(siblings)}"
-        return f"{origin}: {place}: unknown field; {remedy}"
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "value_error":
-        return f"{origin}: {place}: {message}"
-    return f"{origin}: {place} = {item['input']!r}: {message[:1].lower()}{message[1:]}"
-
-
-def _siblings(location: tuple[Any, ...], raw: object) -> list[str]:
-    """Field names the schema knows at `location`."""
-    kind: Any = Params
-    for part in location:
-        fields = getattr(kind, "model_fields", None)
-        kind = (
-            fields[part].annotation if fields and part in fields else (getattr(kind, "__args__", None) or (None,))[-1]
-        )
-    return list(getattr(kind, "model_fields", {}))

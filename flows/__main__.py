@@ -17,6 +17,7 @@ import typer
 
 from components.params import BadInput
 from components.stage import EXIT_BAD_INPUT
+from components.validation import suggest
 from infra.local import record
 from infra.local.settings import Services, isolated
 
@@ -79,7 +80,7 @@ def run(
     Ctrl-C leaves the run going. Exit code 0: completed; 2: bad input; 75: cancelled with its work saved; 1: failed.
     """
     from flows.compose import compose, read_overrides, stage_names
-    from flows.execution.profile import load_profile, suggest
+    from flows.execution.profile import load_profile
 
     lines = set_ or []
     compose(preset, read_overrides(lines))  # refuse what is wrong before anything is started

@@ -16,7 +16,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from components.home import repository_root
 from components.params import BadInput, Params, parse, read_yaml
 from components.pipeline import read_graph
-from flows.execution.profile import suggest
+from components.validation import suggest
 
 
 def preset_names() -> list[str]:

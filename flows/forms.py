@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from prefect.input import RunInput
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from components.validation import suggest
 from flows.compose import preset_names, read_overrides, stage_names
-from flows.execution.profile import profile_names, suggest
+from flows.execution.profile import profile_names
 
 RELEASE = "release"  # the last stage: stopping after it means the whole graph
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from components.home import home
 from components.params import BadInput
 from components.survey import StageWork
+from components.validation import suggest
 from flows.execution import Profile
-from flows.execution.profile import suggest
 from flows.forms import RELEASE
 
 

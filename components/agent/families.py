@@ -10,6 +10,7 @@ from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
 from components.params import BadInput
+from components.validation import suggest
 
 
 def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
@@ -23,5 +24,5 @@ def choose_families(families: dict[str, TaskFamily], names: Iterable[str], field
     chosen = list(names)
     for name in chosen:
         if name not in families:
-            raise BadInput(f"{field}: no task family {name!r}; choose of {', '.join(sorted(families))}")
+            raise BadInput(f"{field}: no task family {name!r}; {suggest(name, sorted(families))}")
     return {name: families[name] for name in chosen}

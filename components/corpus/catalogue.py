@@ -7,7 +7,6 @@ by hash, a hub data set by commit.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from components.corpus.packages import Registry
 from components.params import BadInput, Domain, read_yaml
+from components.validation import suggest
 
 CATALOGUE = Path(__file__).parent / "catalogue.yaml"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -129,9 +129,7 @@ def choose(catalogue: dict[str, Source], names: tuple[str, ...], *, where: str =
     """The named sources in the order named. Raises BadInput for a name that is unknown or named twice."""
     for name in names:
         if name not in catalogue:
-            close = difflib.get_close_matches(name, catalogue, n=1)
-            remedy = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(catalogue))}"
-            raise BadInput(f"{where}: {name!r} is not in the catalogue; {remedy}")
+            raise BadInput(f"{where}: {name!r} is not in the catalogue; {suggest(name, sorted(catalogue))}")
         if names.count(name) > 1:
             raise BadInput(f"{where}: {name!r} is named twice; name it once")
     return {name: catalogue[name] for name in names}

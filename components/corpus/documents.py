@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.lineage import Shard, describe_shard
 from components.params import BadInput, Domain
+from components.validation import first_fault
 
 SHARD_SUFFIX = ".jsonl.zst"
 SHARD_BYTES = 64 * 2**20  # text a shard holds before the next one starts: few files, each quick to verify
@@ -70,9 +71,7 @@ def read_shard(path: Path) -> Iterator[Document]:
         try:
             yield Document.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "line"
-            raise BadInput(f"{path}: line {number}: {place}: {first['msg']}; restore the shard") from None
+            raise BadInput(f"{path}: line {number}: {first_fault(error)}; restore the shard") from None
 
 
 def read_lines(path: Path) -> Iterator[str]:

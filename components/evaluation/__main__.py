@@ -27,7 +27,7 @@ def evaluate(
         run(context, name)
 
     try:
-        check_stage(schema.load(), name)
+        schema.find_stage(schema.load(), name)
     except schema.BadInput as error:  # before a run is tracked under a name that no stage has
         fail(f"evaluate@{name}", str(error), EXIT_BAD_INPUT)
     run_stage(f"evaluate@{name}", body)
@@ -46,12 +46,6 @@ def gate() -> None:
         run(context)
 
     run_stage("gate", body)
-
-
-def check_stage(params: schema.Params, name: str) -> None:
-    """Raises BadInput unless `name` is an entry of the curriculum."""
-    if name not in params.curriculum:
-        raise schema.BadInput(f"curriculum.{name}: no such stage; known: {', '.join(params.curriculum)}")
 
 
 if __name__ == "__main__":

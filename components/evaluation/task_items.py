@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.params import BadInput
+from components.validation import suggest
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,9 +28,7 @@ def check_tasks(names: tuple[str, ...]) -> None:
     """Raises BadInput naming the first task that is not bundled."""
     for name in names:
         if name not in available_tasks():
-            raise BadInput(
-                f"params.yaml: evaluation.tasks: unknown task {name!r}; bundled are {', '.join(available_tasks())}"
-            )
+            raise BadInput(f"params.yaml: evaluation.tasks: unknown task {name!r}; {suggest(name, available_tasks())}")
 
 
 def load_items(*, task: str, **_metadata: Any) -> dict[str, Dataset]:

@@ -39,6 +39,7 @@ from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokenizer.text import CONFIG_FILE as TOKENIZER_CONFIG_FILE
 from components.tokenizer.text import TOKENIZER_FILE, tokenizer_config
+from components.validation import first_fault
 from model import MLATransformer
 from model.gguf import GGUFDType
 from model.gguf import export as export_gguf
@@ -123,7 +124,7 @@ def read_inputs(params: Params) -> Inputs:
     except FileNotFoundError:
         raise BadInput(f"{GATE}: missing; run `dvc repro gate`") from None
     except ValidationError as error:
-        raise BadInput(f"{GATE}: not a gate's verdict ({error.errors()[0]['msg']}); run `dvc repro gate`") from None
+        raise BadInput(f"{GATE}: not a gate's verdict ({first_fault(error)}); run `dvc repro gate`") from None
     if gate.candidate != candidate:
         raise BadInput(
             f"{GATE}: candidate = {gate.candidate!r}, but gate.candidate is {candidate!r}; run `dvc repro gate`"

@@ -31,6 +31,7 @@ from components.release.layout import GENERATION_FILE, MANIFEST_FILE, gguf_file
 from components.release.llama import LlamaServer
 from components.tokenizer import TextTokenizer
 from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
+from components.validation import first_fault, suggest
 
 MAX_CONTEXT_TOKENS = 8192  # of a chat: the cache of a large model's whole context would not fit a laptop
 MAX_TURNS = 8  # of the model for one message of the person
@@ -120,7 +121,7 @@ class ChatSession:
         known = [tool.name for tool in TOOLBOX]
         for name in names:
             if name not in known:
-                raise BadInput(f"no tool {name!r}; choose of {', '.join(known)}")
+                raise BadInput(f"no tool {name!r}; {suggest(name, known)}")
         self.tools = tuple(tool for tool in TOOLBOX if tool.name in names)
         self.reset()
 
@@ -199,8 +200,7 @@ def read_release(directory: Path) -> Manifest:
     except FileNotFoundError:
         raise BadInput(f"{directory}: no release here; run `make run`, or name the directory of one") from None
     except ValidationError as error:
-        message = error.errors()[0]["msg"]
-        raise BadInput(f"{path}: not a release's manifest ({message}); run `dvc repro release`") from None
+        raise BadInput(f"{path}: not a release's manifest ({first_fault(error)}); run `dvc repro release`") from None
 
 
 def choose_gguf(directory: Path, manifest: Manifest, dtype: str | None) -> Path:

@@ -32,7 +32,6 @@ def pretrain(
 
     SIGTERM or Ctrl-C saves and exits with 75; the same command then continues exactly there, as it does after a kill.
     """
-    from components.training.layout import find_stage
 
     def body(context: StageContext) -> None:
         from components.training.loop import run
@@ -40,7 +39,7 @@ def pretrain(
         run(context, name)
 
     try:
-        find_stage(schema.load(), name)
+        schema.find_stage(schema.load(), name)
     except schema.BadInput as error:  # before a run is tracked under a name that no stage has
         fail(f"pretrain@{name}", str(error), EXIT_BAD_INPUT)
     run_stage(f"pretrain@{name}", body)

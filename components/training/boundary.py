@@ -16,14 +16,13 @@ from typing import Any
 
 from components.home import home
 from components.lineage import Manifest, read_manifest, sha256_file, stage_identity, verify
-from components.params import BadInput, CurriculumStage, Params
+from components.params import BadInput, CurriculumStage, Params, find_stage
 from components.training.layout import (
     CHECKPOINTS,
     INIT,
     INIT_PRODUCER,
     KEPT_CHECKPOINTS,
     TOKENS,
-    find_stage,
     producer,
 )
 from model.config import MLAConfig

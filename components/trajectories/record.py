@@ -20,6 +20,7 @@ from components.agent.turns import compose_turn
 from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
 from components.lineage import Shard, describe_shard, sha256_json
 from components.params import BadInput
+from components.validation import first_fault
 
 Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
 Outcome = Literal["success", "failure"]
@@ -208,6 +209,4 @@ def parse_record(line: str) -> tuple[Record | None, str]:
     try:
         return Record.model_validate_json(line), ""
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "line"
-        return None, f"{place}: {first['msg']}"
+        return None, first_fault(error)

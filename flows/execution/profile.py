@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.home import repository_root
 from components.params import BadInput, read_yaml
+from components.validation import explain, suggest
 
 if TYPE_CHECKING:
     from flows.execution.base import Executor
@@ -81,7 +81,7 @@ def load_profile(name: str) -> Profile:
     try:
         profile = model.model_validate(raw)
     except ValidationError as error:
-        raise BadInput("\n".join(_explain(where, model, item) for item in error.errors())) from None
+        raise BadInput(explain(error, model, where)) from None
     assert isinstance(profile, Profile)
     return profile
 
@@ -90,16 +90,3 @@ def executor_class(name: str) -> Callable[[Profile], Executor]:
     """What makes the executor that a profile names; its module is imported only when asked for."""
     found: Callable[[Profile], Executor] = importlib.import_module(_MODULES[name]).EXECUTOR
     return found
-
-
-def suggest(value: str, known: list[str]) -> str:
-    """The remedy for a misspelt name: the closest known one, or all of them."""
-    close = difflib.get_close_matches(value, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
-
-
-def _explain(where: str, model: type[Profile], item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"{where}: {place}: unknown field; {suggest(str(item['loc'][-1]), list(model.model_fields))}"
-    return f"{where}: {place} = {item['input']!r}: {item['msg'][:1].lower()}{item['msg'][1:]}"

@@ -190,7 +190,7 @@ def test_a_refusal_ends_the_program_with_two(world: Path, runner: StageRunner, t
 def test_an_unknown_stage_is_refused_before_anything(world: Path, runner: StageRunner) -> None:
     code, log = runner.run(world, "evaluate", "secnd")
     assert code == 2
-    assert log == "evaluate@secnd: curriculum.secnd: no such stage; known: first, second\n"
+    assert log == "evaluate@secnd: curriculum.secnd: no such stage; did you mean 'second'?\n"
 
 
 GATE_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {

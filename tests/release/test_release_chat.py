@@ -38,7 +38,7 @@ def test_a_conversation(built: Workspace) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("lesson (released), context 1,024 tokens.")
     assert 'not offered: {"name":"search","description":"Facts about countries"' in done.stdout
-    assert "no tool 'shovel'; choose of calculator, search" in done.stdout
+    assert "no tool 'shovel'; choose one of calculator, search" in done.stdout
     assert done.stdout.count("result: 42") == 2
     assert done.stdout.count(f"{ANSWER}\n") == 2
     assert "The conversation is forgotten." in done.stdout
@@ -122,7 +122,7 @@ def test_other_tools_begin_a_new_conversation(session: ChatSession) -> None:
 
 def test_a_tool_that_does_not_exist(built: Workspace) -> None:
     done = built.run("chat", "--tool", "shovel", "--prompt", "x")
-    assert (done.returncode, done.stderr) == (2, "chat: no tool 'shovel'; choose of calculator, search\n")
+    assert (done.returncode, done.stderr) == (2, "chat: no tool 'shovel'; choose one of calculator, search\n")
 
 
 def test_an_unknown_type(built: Workspace) -> None:

@@ -68,6 +68,12 @@ def test_every_fault_is_listed(nano: dict[str, Any]) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_a_missing_field_is_named_alone(nano: dict[str, Any]) -> None:
+    del nano["gate"]["baseline"]
+    with pytest.raises(BadInput, match=r"^params\.yaml: gate\.baseline: missing; add it$"):
+        parse(nano)
+
+
 @pytest.mark.parametrize(("text", "word"), [("a: [", "not valid YAML"), ("- 1", "valid dictionary")])
 def test_files_that_are_no_mapping(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "params.yaml"
