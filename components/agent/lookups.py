@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -60,25 +61,78 @@ class SearchEnvironment(Toolbox):
         return ends_right and seen.issuperset(self.evidence)
 
 
-class FieldFamily:
-    """What is the capital of X?"""
+class LookupFamily(ABC):
+    """Questions about one field of some countries."""
 
-    name = "factbook_field"
+    name: str
     domain = "research"
+    fields: Iterable[str]
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self._pairs = _by_split(knowledge, ASKED, self._askable)
+        self.pairs: dict[Split, list[tuple[str, str]]] = {"train": [], "heldout": []}
+        for country, facts in knowledge.facts.items():
+            self.pairs[split_of("country", country)] += [
+                (country, asked) for asked in self.fields if asked in facts and self._askable(country, asked)
+            ]
 
     def _askable(self, country: str, asked: str) -> bool:
-        """A short value that a straight search finds."""
-        value = self.knowledge.facts[country][asked]
-        short = len(value.split()) <= _MAX_VALUE_WORDS and len(value) <= _MAX_VALUE_CHARACTERS
-        return short and _found(self.knowledge, _query(country, asked), self.knowledge.passage(country, asked))
+        """A fit value that a straight search finds."""
+        fit = self.fits(self.knowledge.facts[country][asked])
+        return fit and _found(self.knowledge, _query(country, asked), self.knowledge.passage(country, asked))
+
+    @abstractmethod
+    def fits(self, value: str) -> bool:
+        """Whether a question of this family can be about a field with this value."""
+
+    @abstractmethod
+    def sample(self, seed: int, split: Split) -> Task: ...
+
+    @abstractmethod
+    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle: ...
+
+    def start(self, task: Task) -> Environment:
+        evidence = tuple(
+            self.knowledge.passage(country, task.payload["field"]) for country in task.payload["countries"]
+        )
+        return SearchEnvironment(
+            tools=task.tools, knowledge=self.knowledge, value=task.payload["value"], evidence=evidence
+        )
+
+    def choose(self, rng: random.Random, items: list[_Item], split: Split) -> _Item:
+        if not items:
+            raise BadInput(
+                f"{self.name}: the Factbook holds too few countries for the {split} split; ingest the whole source"
+            )
+        return rng.choice(items)
+
+    def task(
+        self, rng: random.Random, seed: int, split: Split, prompt: str, countries: list[str], asked: str, value: str
+    ) -> Task:
+        return Task(
+            id=f"{self.name}/{split}/{seed}",
+            family=self.name,
+            domain=self.domain,
+            seed=seed,
+            split=split,
+            prompt=prompt,
+            tools=offer(rng, SEARCH),
+            payload={"countries": countries, "field": asked, "value": value},
+        )
+
+
+class FieldFamily(LookupFamily):
+    """What is the capital of X?"""
+
+    name = "factbook_field"
+    fields = ASKED
+
+    def fits(self, value: str) -> bool:
+        return len(value.split()) <= _MAX_VALUE_WORDS and len(value) <= _MAX_VALUE_CHARACTERS
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
-        country, asked = _draw(rng, self._pairs[split], self.name, split)
+        country, asked = self.choose(rng, self.pairs[split], split)
         phrasing = rng.choice(
             (
                 "What is the {0} of {1}?",
@@ -88,26 +142,11 @@ class FieldFamily:
                 "{1}: what is its {0}?",
             )
         )
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
-            prompt=phrasing.format(spoken(asked), country),
-            tools=offer(rng, SEARCH),
-            payload={"country": country, "field": asked, "value": self.knowledge.facts[country][asked]},
-        )
-
-    def start(self, task: Task) -> Environment:
-        country, asked = task.payload["country"], task.payload["field"]
-        evidence = (self.knowledge.passage(country, asked),)
-        return SearchEnvironment(
-            tools=task.tools, knowledge=self.knowledge, value=task.payload["value"], evidence=evidence
-        )
+        prompt, value = phrasing.format(spoken(asked), country), self.knowledge.facts[country][asked]
+        return self.task(rng, seed, split, prompt, [country], asked, value)
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
-        country, asked, value = task.payload["country"], task.payload["field"], task.payload["value"]
+        (country,), asked, value = task.payload["countries"], task.payload["field"], task.payload["value"]
         wanted = self.knowledge.passage(country, asked)
         right = _query(country, asked)
         tried = _mistake(rng, self.knowledge, country, asked) if wrong_branch else right
@@ -136,49 +175,28 @@ class FieldFamily:
         )
 
 
-class CompareFamily:
+class CompareFamily(LookupFamily):
     """Which is larger, X or Y? Two searches, then a comparison; meant to be held out from training."""
 
     name = "factbook_compare"
-    domain = "research"
+    fields = COMPARED
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self.knowledge = knowledge
-        self._pairs = _by_split(knowledge, COMPARED, self._askable)
-
-    def _askable(self, country: str, asked: str) -> bool:
-        readable = _amount(self.knowledge.facts[country][asked]) is not None
-        return readable and _found(self.knowledge, _query(country, asked), self.knowledge.passage(country, asked))
+    def fits(self, value: str) -> bool:
+        return _amount(value) is not None
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
-        first, asked = _draw(rng, self._pairs[split], self.name, split)
+        first, asked = self.choose(rng, self.pairs[split], split)
         amounts = {
             country: amount
-            for country, other in self._pairs[split]
+            for country, other in self.pairs[split]
             if other == asked and (amount := _amount(self.knowledge.facts[country][asked])) is not None
         }
         others = [country for country in amounts if amounts[country] != amounts[first]]
-        second = _draw(rng, others, self.name, split)
+        second = self.choose(rng, others, split)
         winner = max(first, second, key=lambda country: amounts[country])
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
-            prompt=f"Which is {COMPARED[asked]}, {first} or {second}?",
-            tools=offer(rng, SEARCH),
-            payload={"countries": [first, second], "field": asked, "value": winner},
-        )
-
-    def start(self, task: Task) -> Environment:
-        evidence = tuple(
-            self.knowledge.passage(country, task.payload["field"]) for country in task.payload["countries"]
-        )
-        return SearchEnvironment(
-            tools=task.tools, knowledge=self.knowledge, value=task.payload["value"], evidence=evidence
-        )
+        prompt = f"Which is {COMPARED[asked]}, {first} or {second}?"
+        return self.task(rng, seed, split, prompt, [first, second], asked, winner)
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
         (first, second), asked = task.payload["countries"], task.payload["field"]
@@ -210,26 +228,8 @@ class CompareFamily:
         )
 
 
-def lookup_families(knowledge: Knowledge) -> list[FieldFamily | CompareFamily]:
+def lookup_families(knowledge: Knowledge) -> list[LookupFamily]:
     return [FieldFamily(knowledge), CompareFamily(knowledge)]
-
-
-def _by_split(
-    knowledge: Knowledge, fields: Iterable[str], askable: Callable[[str, str], bool]
-) -> dict[Split, list[tuple[str, str]]]:
-    """The pairs of country and field that may be asked in each split."""
-    pairs: dict[Split, list[tuple[str, str]]] = {"train": [], "heldout": []}
-    for country, facts in knowledge.facts.items():
-        pairs[split_of("country", country)] += [
-            (country, asked) for asked in fields if asked in facts and askable(country, asked)
-        ]
-    return pairs
-
-
-def _draw(rng: random.Random, items: list[_Item], family: str, split: Split) -> _Item:
-    if not items:
-        raise BadInput(f"{family}: the Factbook holds too few countries for the {split} split; ingest the whole source")
-    return rng.choice(items)
 
 
 def _query(country: str, asked: str) -> str:
