@@ -84,7 +84,9 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def decompress(data: bytes) -> bytes:
-    """Unpack all frames. Raises zstandard.ZstdError for a torn one, which the library's stream reader passes over."""
+    """Unpack all frames. Raises zstandard.ZstdError for a torn one or none; the library's stream reader takes both."""
+    if not data:
+        raise zstandard.ZstdError("the file is empty")
     parts: list[bytes] = []
     while data:
         frame = zstandard.ZstdDecompressor().decompressobj()

@@ -21,7 +21,7 @@ from components.tokenizer import TextTokenizer
 from components.tokens import TrainingOrder
 from components.trajectories import check, synthesize, tokenize
 from components.trajectories.expectations import judge_table
-from components.trajectories.record import Record, read_records
+from components.trajectories.record import Record, read_records, write_records
 from components.trajectories.synthesize import plan_chunks, run_chunks, takes_wrong_branch
 
 CHECKED = ("data/trajectories", "data/quarantine", "metrics")
@@ -246,6 +246,17 @@ def test_a_corrupt_shard_is_named(spoiled: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(BadInput, match=r"arithmetic_add\.jsonl\.zst: shard is corrupt"):
         check.run(context("check_trajectories", spoiled))
+
+
+def test_a_shard_cut_anywhere_gives_an_error_and_no_record(tmp_path: Path, records: list[Record]) -> None:
+    write_records(tmp_path, "arithmetic_add", records[:3])
+    path = tmp_path / "arithmetic_add.jsonl.zst"
+    whole = path.read_bytes()
+    assert list(read_records(tmp_path)) == records[:3]
+    for size_bytes in range(len(whole)):
+        path.write_bytes(whole[:size_bytes])
+        with pytest.raises(BadInput, match=r"arithmetic_add\.jsonl\.zst: shard is corrupt .*`dvc checkout`"):
+            next(read_records(tmp_path))
 
 
 def test_tokens_are_read_back_by_training(inside: Path, checked: Path, tokenizer: TextTokenizer) -> None:
