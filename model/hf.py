@@ -17,12 +17,13 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model.attention import AttentionBackend
 from model.config import MLAConfig
 from model.init import deviation
+from model.tensor_files import save_tensors
 from model.transformer import MLATransformer
 
 CONFIG_FILE = "config.json"
@@ -117,7 +118,7 @@ def export_pretrained(model: MLATransformer, directory: Path) -> None:
         _check_finite(name, tensor, "resume from an earlier checkpoint")
     config = youtu_config(model.config, model.head_weight.dtype)
     directory.mkdir(parents=True, exist_ok=True)
-    save_file(weights, directory / WEIGHTS_FILE, metadata={"format": "pt"})
+    save_tensors(weights, directory / WEIGHTS_FILE, {"format": "pt"})
     special = {name: getattr(model.config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     for name, content in ((CONFIG_FILE, config), (GENERATION_FILE, special)):
         (directory / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from components.lineage import (
@@ -30,6 +30,7 @@ from components.training.layout import (
 from components.training.module import TrainingState
 from model import MLATransformer
 from model.hf import export_pretrained
+from model.tensor_files import save_tensors
 
 FINAL_STEPS = 20  # the final loss is the mean over this many last steps
 CURVE_POINTS = 2000
@@ -120,6 +121,6 @@ def _write(target: Path, model: MLATransformer, optimizer: Mapping[str, Tensor],
     with write_directory(target) as directory:
         export_pretrained(model, directory)
         if optimizer:
-            save_file(dict(optimizer), directory / OPTIMIZER_FILE)
+            save_tensors(optimizer, directory / OPTIMIZER_FILE)
         shards = tuple(describe_shard(directory, path) for path in sorted(directory.iterdir()))
         write_manifest(directory, manifest.model_copy(update={"shards": shards}))

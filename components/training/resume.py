@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from components.home import home
@@ -26,6 +26,7 @@ from components.lineage import Manifest, describe_shard, read_manifest, verify, 
 from components.params import BadInput
 from components.training.layout import KEPT_CHECKPOINTS, OPTIMIZER_FILE
 from components.training.module import TrainingState
+from model.tensor_files import save_tensors
 
 WEIGHTS_FILE = "weights.safetensors"
 STATE_FILE = "state.json"
@@ -56,8 +57,8 @@ class ProgressStore:
         temporary.mkdir(parents=True)
         facts = asdict(snapshot.state)
         losses = torch.tensor(facts.pop(_LOSSES), dtype=torch.float64)
-        save_file(snapshot.weights | {_LOSSES: losses}, temporary / WEIGHTS_FILE)
-        save_file(snapshot.optimizer, temporary / OPTIMIZER_FILE)
+        save_tensors(snapshot.weights | {_LOSSES: losses}, temporary / WEIGHTS_FILE)
+        save_tensors(snapshot.optimizer, temporary / OPTIMIZER_FILE)
         write_json(temporary / STATE_FILE, facts)
         names = (WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE)
         shards = tuple(describe_shard(temporary, temporary / name) for name in names)

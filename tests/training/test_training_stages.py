@@ -71,6 +71,12 @@ def test_it_learns_and_says_what_it_did(finished: Path) -> None:
     assert not list((finished / "home/progress").iterdir())
 
 
+def test_whoever_may_read_other_files_may_read_these(finished: Path) -> None:
+    mode = (finished / "params.yaml").stat().st_mode
+    written = [path for place in OUTPUTS for path in (finished / place).rglob("*") if path.is_file()]
+    assert {path.name for path in written if path.stat().st_mode != mode} == set()
+
+
 def test_the_tracked_run_has_curve_and_costs(finished: Path, runner: StageRunner) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{runner.home / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("trivium")
