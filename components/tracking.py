@@ -176,12 +176,20 @@ def _log_inputs(identity: StageIdentity) -> None:
     import mlflow
     from mlflow.data.http_dataset_source import HTTPDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.exceptions import MlflowException
 
     for path, digest in identity.inputs.items():
         if path.startswith(_DATA_ROOTS):
             source = HTTPDatasetSource(f"dvc://{path}")
             dataset = MetaDataset(source, name=path, digest=digest)  # type: ignore[abstract]  # MLflow's own slip
-            mlflow.log_input(dataset, context="input")
+            try:
+                mlflow.log_input(dataset, context="input")
+            except MlflowException as error:
+                # The store looks a dataset up before it adds it. Of two stages that read the same data at the same
+                # moment one may lose that race; by now it is there.
+                if "unique constraint" not in str(error).lower():
+                    raise
+                mlflow.log_input(dataset, context="input")
 
 
 def _git_tags() -> dict[str, str]:
