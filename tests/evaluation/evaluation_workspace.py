@@ -18,15 +18,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+from small_tokenizer import learn_tokenizer, write_tokenizer
 
 from components.corpus.documents import Document, read_lines, text_id, write_documents
-from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
+from components.lineage import Manifest, write_manifest
 from components.params import Params, parse
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
+from components.tokenizer import TextTokenizer
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
 from components.training.boundary import plan_stage
 from components.training.checkpoint import write_initial, write_trained
@@ -105,7 +102,8 @@ def build_workspace(root: Path) -> Params:
     documents = {"encyclopedic": _factbook(40), "code": _code(12)}
     write_documents(root / "data/raw/factbook", _factbook(300))
     _write_curated(root / "data/curated", documents)
-    tokenizer = _write_tokenizer(root / "artifacts/tokenizer", documents)
+    texts = [document.text for found in documents.values() for document in found[4:]]
+    tokenizer = write_tokenizer(root / "artifacts/tokenizer", learn_tokenizer(texts, VOCAB))
     _write_tokens(root / "data/tokens", tokenizer, {name: found[4:] for name, found in documents.items()})
     _write_tokens(root / "data/trajectory_tokens", tokenizer, {"agent": documents["code"][:4]})
     with inside(root):
@@ -158,18 +156,6 @@ def _write_curated(directory: Path, documents: dict[str, list[Document]]) -> Non
             written = write_documents(directory / place, chosen)
             shards += [shard.model_copy(update={"name": f"{place}/{shard.name}"}) for shard in written]
     write_manifest(directory, Manifest(producer="curate", shards=tuple(shards)))
-
-
-def _write_tokenizer(directory: Path, documents: dict[str, list[Document]]) -> TextTokenizer:
-    learned = MergeList(tokens=list(byte_alphabet()))
-    texts = [document.text for found in documents.values() for document in found[4:]]
-    continue_merges(learned, count_pieces(texts), VOCAB - len(SPECIAL_TOKENS))
-    with write_directory(directory) as temporary:
-        build_tokenizer(learned).save(str(temporary / TOKENIZER_FILE))
-        write_json(temporary / CONFIG_FILE, tokenizer_config())
-        shards = tuple(describe_shard(temporary, temporary / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
-        write_manifest(temporary, Manifest(producer="train_tokenizer", shards=shards))
-    return load_tokenizer(directory)
 
 
 def _write_tokens(directory: Path, tokenizer: TextTokenizer, documents: dict[str, list[Document]]) -> None:

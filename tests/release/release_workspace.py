@@ -12,18 +12,15 @@ from typing import Any
 
 import torch
 import yaml
+from small_tokenizer import learn_tokenizer, write_tokenizer
 from tokenizers import Tokenizer
 
 from components.agent.calculator import CALCULATOR
 from components.agent.factbook import SEARCH
 from components.agent.protocol import Message, ToolCall, compose_turn, encode_conversation
 from components.corpus.documents import Document, text_id, write_documents
-from components.lineage import Manifest, describe_shard, sha256_file, write_directory, write_json, write_manifest
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
+from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
+from components.tokenizer import TextTokenizer
 from model import MLAConfig, MLATransformer
 from model.hf import export_pretrained
 from model.init import initialise
@@ -44,10 +41,8 @@ _MAX_STEPS = 400
 
 
 def make_tokenizer() -> Tokenizer:
-    learned = MergeList(tokens=list(byte_alphabet()))
     texts = [CALCULATOR.to_json(), SEARCH.to_json(), "What is the sum? Use the calculator. The tool gives it.", "你好"]
-    continue_merges(learned, count_pieces(texts * 3), 400 - len(SPECIAL_TOKENS))
-    return build_tokenizer(learned)
+    return learn_tokenizer(texts * 3, 400)
 
 
 def teach(tokenizer: TextTokenizer) -> MLATransformer:
@@ -125,23 +120,12 @@ def write_workspace(workspace: Workspace, model: MLATransformer, tokenizer: Toke
     params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     params["release"] = {"name": "lesson", "gguf_dtypes": ["f32", "q8_0"]}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    sha256 = write_tokenizer(root / "artifacts/tokenizer", tokenizer)
-    write_checkpoint(root / "checkpoints/agentic", model, sha256)
+    written = write_tokenizer(root / "artifacts/tokenizer", tokenizer)
+    write_checkpoint(root / "checkpoints/agentic", model, written.sha256)
     for stage, success in zip(STAGES, (0.1, 0.8), strict=True):
         write_json(root / f"metrics/evaluate/{stage}.json", evaluation(success))
     write_gate(root, verdict)
     write_sources(root / "data/raw")
-
-
-def write_tokenizer(directory: Path, tokenizer: Tokenizer) -> str:
-    """Returns the hash of tokenizer.json."""
-    with write_directory(directory) as temporary:
-        tokenizer.save(str(temporary / TOKENIZER_FILE))
-        write_json(temporary / CONFIG_FILE, tokenizer_config())
-        sha256 = sha256_file(temporary / TOKENIZER_FILE)
-        shards = tuple(describe_shard(temporary, path) for path in sorted(temporary.iterdir()))
-        write_manifest(temporary, Manifest(producer="train_tokenizer", shards=shards, facts={"sha256": sha256}))
-    return sha256
 
 
 def write_checkpoint(directory: Path, model: MLATransformer, tokenizer_sha256: str) -> None:

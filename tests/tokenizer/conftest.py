@@ -6,13 +6,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from small_tokenizer import learn_tokenizer, write_tokenizer
 
-from components.lineage import Manifest, describe_shard, write_json, write_manifest
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
+from components.tokenizer import TextTokenizer, load_tokenizer
 
 VOCAB_SIZE = 600
 CHINESE = "床前明月光，疑是地上霜。举头望明月，低头思故乡。价格是25元！"
@@ -22,13 +18,8 @@ CHINESE = "床前明月光，疑是地上霜。举头望明月，低头思故乡
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = Path(sysconfig.get_paths()["stdlib"])
     texts = [path.read_text(encoding="utf-8") for path in sorted(root.glob("[ab]*.py"))]
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces([*texts, CHINESE * 100]), VOCAB_SIZE - len(SPECIAL_TOKENS))
     path = tmp_path_factory.mktemp("tokenizer")
-    build_tokenizer(learned).save(str(path / TOKENIZER_FILE))
-    write_json(path / CONFIG_FILE, tokenizer_config())
-    shards = tuple(describe_shard(path, path / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
-    write_manifest(path, Manifest(producer=PRODUCER, shards=shards))
+    write_tokenizer(path, learn_tokenizer([*texts, CHINESE * 100], VOCAB_SIZE))
     return path
 
 

@@ -12,25 +12,21 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_tokenizer import learn_tokenizer, write_tokenizer
 
 from components.corpus.documents import Document, text_id, write_documents
 from components.lineage import (
     Manifest,
     Shard,
-    describe_shard,
     read_manifest,
     sha256_file,
-    write_json,
     write_manifest,
 )
 from components.params import BadInput, load
 from components.progress import Progress
 from components.stage import StageContext
 from components.tokenizer import load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
+from components.tokenizer.text import TOKENIZER_FILE
 from components.tokens import TrainingOrder
 from components.tokens.shards import open_shards
 from components.tokens.tokenize import run
@@ -64,14 +60,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shards += [shard.model_copy(update={"name": f"{split}/{domain}/{shard.name}"}) for shard in written]
     write_manifest(root / "data/curated", Manifest(producer="curate", shards=tuple(shards)))
 
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces(text for bodies in TEXTS.values() for text in bodies), 304)
-    directory = root / "artifacts/tokenizer"
-    directory.mkdir(parents=True)
-    build_tokenizer(learned).save(str(directory / TOKENIZER_FILE))
-    write_json(directory / CONFIG_FILE, tokenizer_config())
-    files = tuple(describe_shard(directory, directory / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
-    write_manifest(directory, Manifest(producer=PRODUCER, shards=files))
+    texts = [text for bodies in TEXTS.values() for text in bodies]
+    write_tokenizer(root / "artifacts/tokenizer", learn_tokenizer(texts, 320))
 
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["tokens"] = {"row_tokens": [512, 1024], "shard_rows": 2}

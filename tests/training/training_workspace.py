@@ -14,12 +14,9 @@ from typing import Any
 
 import numpy as np
 import yaml
+from small_tokenizer import learn_tokenizer, write_tokenizer
 
-from components.lineage import Manifest, describe_shard, write_directory, write_manifest
 from components.params import Params, parse
-from components.tokenizer.bpe import MergeList
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import TOKENIZER_FILE, build_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.training.checkpoint import write_initial
 from model import MLAConfig, MLATransformer
@@ -83,7 +80,7 @@ def build_workspace(root: Path, raw: dict[str, Any] | None = None) -> Params:
     (root / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
     write_shards(root / "data/tokens", ("general", "code"))
     write_shards(root / "data/trajectory_tokens", ("agent",))
-    write_tokenizer(root / "artifacts/tokenizer")
+    write_tokenizer(root / "artifacts/tokenizer", learn_tokenizer([], VOCAB))
     config = MLAConfig(
         **params.model.model_dump(), vocab_size=VOCAB, bos_token_id=256, eos_token_id=257, pad_token_id=258
     )
@@ -112,14 +109,6 @@ def write_shards(directory: Path, domains: tuple[str, ...], facts: Mapping[str, 
         packs |= {(domain, row_tokens): pack(documents, row_tokens).rows for row_tokens in ROW_TOKENS}
     facts = facts or {"tokenizer_sha256": TOKENIZER_SHA256, "vocab_size": VOCAB}
     write_token_shards(directory, packs, shard_rows=8, producer="tokenize", facts=facts)
-
-
-def write_tokenizer(directory: Path) -> None:
-    """A tokenizer of bytes and special tokens alone."""
-    with write_directory(directory) as temporary:
-        build_tokenizer(MergeList(tokens=list(byte_alphabet()))).save(str(temporary / TOKENIZER_FILE))
-        shard = describe_shard(temporary, temporary / TOKENIZER_FILE)
-        write_manifest(temporary, Manifest(producer="train_tokenizer", shards=(shard,)))
 
 
 def file_bytes(root: Path, *places: str) -> dict[str, bytes]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+from small_tokenizer import learn_tokenizer, write_tokenizer
 from trajectory_episodes import EPISODES, ROOT, WRONG_BRANCH_SHARE
 
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.families import load_families
-from components.corpus.documents import Document, read_lines, text_id, write_documents
-from components.lineage import Manifest, describe_shard, write_json, write_manifest
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
+from components.corpus.catalogue import load_catalogue
+from components.corpus.documents import write_documents
+from components.corpus.sources import read_source
+from components.lineage import Manifest, write_manifest
+from components.tokenizer import TextTokenizer
 from components.trajectories.record import Record, to_messages
 from components.trajectories.synthesize import Chunk, Synthesizer
 
@@ -28,20 +26,7 @@ from components.trajectories.synthesize import Chunk, Synthesizer
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("workspace")
     raw = root / "data/raw"
-    documents = [
-        Document(
-            id=text_id(entry["text"]),
-            text=entry["text"],
-            domain="encyclopedic",
-            language="en",
-            source="factbook",
-            licence="public-domain",
-            path=entry["path"],
-            metadata=entry["metadata"],
-        )
-        for entry in map(json.loads, read_lines(ROOT / "components/corpus/starter/factbook.jsonl.zst"))
-    ]
-    written = write_documents(raw / "factbook", documents)
+    written = write_documents(raw / "factbook", read_source("factbook", load_catalogue().sources["factbook"]))
     shards = tuple(shard.model_copy(update={"name": f"factbook/{shard.name}"}) for shard in written)
     write_manifest(raw, Manifest(producer="ingest", shards=shards))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -71,12 +56,4 @@ def records(families: Mapping[str, TaskFamily]) -> list[Record]:
 def tokenizer(workspace: Path, records: list[Record]) -> TextTokenizer:
     """A tokenizer that knows the trajectories' own words, in the workspace."""
     texts = [message.text for record in records for message in to_messages(record)]
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces(texts), 600 - len(SPECIAL_TOKENS))
-    directory = workspace / "artifacts/tokenizer"
-    directory.mkdir(parents=True)
-    build_tokenizer(learned).save(str(directory / TOKENIZER_FILE))
-    write_json(directory / CONFIG_FILE, tokenizer_config())
-    files = tuple(describe_shard(directory, directory / name) for name in (TOKENIZER_FILE, CONFIG_FILE))
-    write_manifest(directory, Manifest(producer=PRODUCER, shards=files))
-    return load_tokenizer(directory)
+    return write_tokenizer(workspace / "artifacts/tokenizer", learn_tokenizer(texts, 600))
