@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lessons import Lesson, small_model
+from lessons import Lesson
+from small_model import small_model
 
 from components.agent.environment import TaskFamily
 from components.agent.loop import Conversation, run_episodes

@@ -12,8 +12,9 @@ import xllamacpp
 from agent_strategies import conversations
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from lessons import CONTEXT_TOKENS, Lesson
+from lessons import Lesson
 from ports import free_ports
+from small_model import CONTEXT_TOKENS
 
 from components.agent.endpoint import EndpointPolicy
 from components.agent.environment import TaskFamily

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from release_workspace import Workspace, make_tokenizer, teach, write_workspace
+from release_workspace import LESSON, TOOLS, Workspace, make_tokenizer, write_workspace
+from small_model import learn_by_heart
 from tokenizers import Tokenizer
 
+from components.agent.protocol import encode_conversation
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 
@@ -26,7 +28,7 @@ def tokenizer(raw_tokenizer: Tokenizer) -> TextTokenizer:
 
 @pytest.fixture(scope="session")
 def lesson(tokenizer: TextTokenizer) -> MLATransformer:
-    return teach(tokenizer)
+    return learn_by_heart(tokenizer, encode_conversation(tokenizer, LESSON, TOOLS))
 
 
 @pytest.fixture(scope="session")

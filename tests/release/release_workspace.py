@@ -10,20 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from small_tokenizer import learn_tokenizer, write_tokenizer
 from tokenizers import Tokenizer
 
 from components.agent.calculator import CALCULATOR
 from components.agent.factbook import SEARCH
-from components.agent.protocol import Message, ToolCall, compose_turn, encode_conversation
+from components.agent.protocol import Message, ToolCall, compose_turn
 from components.corpus.documents import Document, text_id, write_documents
 from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
-from components.tokenizer import TextTokenizer
-from model import MLAConfig, MLATransformer
+from model import MLATransformer
 from model.hf import export_pretrained
-from model.init import initialise
 
 REPOSITORY = Path(__file__).parents[2]
 QUESTION = "What is 17 + 25?"
@@ -37,48 +34,11 @@ LESSON = (
     compose_turn(reflection="The tool gives 42.", summary=ANSWER),
 )
 TOOLS = (CALCULATOR,)
-_MAX_STEPS = 400
 
 
 def make_tokenizer() -> Tokenizer:
     texts = [CALCULATOR.to_json(), SEARCH.to_json(), "What is the sum? Use the calculator. The tool gives it.", "你好"]
     return learn_tokenizer(texts * 3, 400)
-
-
-def teach(tokenizer: TextTokenizer) -> MLATransformer:
-    """Train until the lesson is repeated word by word. The shape suits every GGUF type."""
-    config = MLAConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        q_lora_rank=32,
-        kv_lora_rank=32,
-        qk_nope_head_dim=32,
-        qk_rope_head_dim=16,
-        v_head_dim=32,
-        max_position_embeddings=1024,
-        rope_theta=10_000.0,
-        rms_norm_eps=1e-6,
-        bos_token_id=tokenizer.bos_id,
-        eos_token_id=tokenizer.eos_id,
-        pad_token_id=tokenizer.pad_id,
-    )
-    torch.set_num_threads(1)
-    model = MLATransformer(config)
-    initialise(model, 3)
-    ids_BL = torch.tensor([encode_conversation(tokenizer, LESSON, TOOLS)])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(_MAX_STEPS):
-        logits_BLV = model(ids_BL[:, :-1])
-        loss = torch.nn.functional.cross_entropy(logits_BLV.flatten(0, 1), ids_BL[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if loss < 0.01:
-            return model.eval()
-    raise AssertionError("the model did not learn the lesson")
 
 
 @dataclass(frozen=True, kw_only=True)
