@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import yaml
+from stage_workspace import file_bytes
 
 from components.corpus.curate import curate
 from tests.corpus.conftest import REPOSITORY, Context, make_document, prose, write_raw
@@ -45,8 +46,7 @@ def workspace(root: Path, *sources: str) -> Path:
 
 
 def outputs(root: Path) -> dict[str, bytes]:
-    files = [path for folder in ("data", "metrics") for path in (root / folder).rglob("*") if path.is_file()]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    return file_bytes(root, "data", "metrics")
 
 
 def test_a_killed_stage_completes_with_the_bytes_of_an_undisturbed_one(tmp_path: Path, context: Context) -> None:

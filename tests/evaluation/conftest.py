@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from evaluation_workspace import StageRunner, build_workspace, inside
+from evaluation_workspace import build_workspace
+from stage_workspace import StageRunner, inside
 
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
 from components.params import Params, load
@@ -38,7 +39,8 @@ def checkpoint(world: Path, tokenizer: TextTokenizer) -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> StageRunner:
-    return StageRunner(tmp_path_factory.mktemp("home"))
+    imports = ["components.evaluation.evaluate", "components.evaluation.gate"]
+    return StageRunner("components.evaluation", imports, tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +49,5 @@ def evaluated(world: Path, runner: StageRunner, tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("evaluated") / "world"
     shutil.copytree(world, root)
     for name in ("first", "second"):
-        code, log = runner.run(root, "evaluate", name)
-        assert code == 0, log
+        runner.run(root, "evaluate", name)
     return root

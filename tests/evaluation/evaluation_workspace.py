@@ -6,19 +6,14 @@ The checkpoints are written by the training package itself, so what an evaluatio
 from __future__ import annotations
 
 import json
-import os
-import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from small_tokenizer import learn_tokenizer, write_tokenizer
+from stage_workspace import REPOSITORY, inside, toy_params, write_params
 
 from components.corpus.documents import Document, read_lines, text_id, write_documents
 from components.lineage import Manifest, write_manifest
@@ -27,60 +22,37 @@ from components.tokenizer import TextTokenizer
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
 from components.training.boundary import plan_stage
 from components.training.checkpoint import write_initial, write_trained
+from components.training.initial import draw_model
 from components.training.module import TrainingState
-from model import MLAConfig, MLATransformer
 from model.init import initialise
 
-REPOSITORY = Path(__file__).parents[2]
 VOCAB = 512
 ROW_TOKENS = (64, 128)
-_MODEL = {
-    "hidden_size": 16,
-    "intermediate_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "q_lora_rank": 8,
-    "kv_lora_rank": 8,
-    "qk_nope_head_dim": 8,
-    "qk_rope_head_dim": 4,
-    "v_head_dim": 8,
-    "max_position_embeddings": 1024,
-}
-# What the programs import, and what this module does.
-_IMPORTS = [
-    "components.evaluation.evaluate",
-    "components.evaluation.gate",
-    "components.tokenizer.train",
-    "components.training.boundary",
-    "components.training.checkpoint",
-    "mlflow",
-]
 _STAGE = {
     "batch_rows": 4,
     "rope_theta": 10000.0,
     "schedule": {"phase": "stable", "start": 1.0, "end": 1.0},
 }
+_FIRST = _STAGE | {
+    "init_from": "init",
+    "token_budget": 3000,
+    "sequence_tokens": 64,
+    "mixture": {"encyclopedic": 1.0},
+}
+_SECOND = _STAGE | {
+    "init_from": "first",
+    "token_budget": 4000,
+    "sequence_tokens": 128,
+    "mixture": {"agent": 0.5, "encyclopedic": 0.25, "code": 0.25},
+    "loss_weights": "spans",
+    "agent_tokens": "data/trajectory_tokens",
+}
 
 
 def raw_params() -> dict[str, Any]:
-    """params.yaml of the repository with a toy model, two short stages and a small evaluation."""
-    raw: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    raw["tokens"]["row_tokens"] = list(ROW_TOKENS)
-    raw["model"] |= _MODEL
+    """A toy model, two short stages and a small evaluation."""
+    raw = toy_params(_FIRST, _SECOND, row_tokens=ROW_TOKENS, context_tokens=1024)
     raw["trajectories"]["families"] = {"arithmetic_add": 10, "factbook_field": 10}
-    raw["curriculum"] = {
-        "first": _STAGE
-        | {"init_from": "init", "token_budget": 3000, "sequence_tokens": 64, "mixture": {"encyclopedic": 1.0}},
-        "second": _STAGE
-        | {
-            "init_from": "first",
-            "token_budget": 4000,
-            "sequence_tokens": 128,
-            "mixture": {"agent": 0.5, "encyclopedic": 0.25, "code": 0.25},
-            "loss_weights": "spans",
-            "agent_tokens": "data/trajectory_tokens",
-        },
-    }
     raw["evaluation"] |= {
         "held_out_bytes": 4000,
         "episodes": 6,
@@ -89,7 +61,6 @@ def raw_params() -> dict[str, Any]:
         "held_out_families": ["arithmetic_three_terms"],
         "task_limit": 8,
     }
-    raw["gate"] |= {"candidate": "second", "baseline": "first"}
     return raw
 
 
@@ -97,8 +68,7 @@ def build_workspace(root: Path) -> Params:
     """Write everything the two evaluations read below `root`."""
     raw = raw_params()
     params = parse(raw)
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
+    write_params(root, raw)
     documents = {"encyclopedic": _factbook(40), "code": _code(12)}
     write_documents(root / "data/raw/factbook", _factbook(300))
     _write_curated(root / "data/curated", documents)
@@ -109,17 +79,6 @@ def build_workspace(root: Path) -> Params:
     with inside(root):
         _write_checkpoints(params, tokenizer)
     return params
-
-
-@contextmanager
-def inside(directory: Path) -> Iterator[None]:
-    """Work in `directory` and come back."""
-    before = Path.cwd()
-    os.chdir(directory)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 def _factbook(count: int) -> list[Document]:
@@ -174,15 +133,7 @@ def _write_tokens(directory: Path, tokenizer: TextTokenizer, documents: dict[str
 
 def _write_checkpoints(params: Params, tokenizer: TextTokenizer) -> None:
     """checkpoints/init, first and second. Weights are random; the records are those of training that went well."""
-    config = MLAConfig(
-        **params.model.model_dump(),
-        vocab_size=tokenizer.vocab_size,
-        bos_token_id=tokenizer.bos_id,
-        eos_token_id=tokenizer.eos_id,
-        pad_token_id=tokenizer.pad_id,
-    )
-    model = MLATransformer(config)
-    initialise(model, params.seed)
+    model = draw_model(params, tokenizer)
     write_initial(model, tokenizer_sha256=tokenizer.sha256)
     for seed, name in enumerate(params.curriculum):
         initialise(model, seed)
@@ -191,38 +142,3 @@ def _write_checkpoints(params: Params, tokenizer: TextTokenizer) -> None:
         rows = Counter(order[index].domain for index in range(plan.steps * plan.stage.batch_rows))
         state = TrainingState(steps=plan.steps, losses=[1.0] * plan.steps, rows_by_domain=dict(rows), targets=1.0)
         write_trained(plan, model, {}, state, deterministic=True)
-
-
-class StageRunner:
-    """Runs the real program in processes of its own, forked from a server that has the imports behind it."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(_IMPORTS)
-
-    def run(self, workspace: Path, *arguments: str) -> tuple[int, str]:
-        """Exit code of one run and what it wrote to standard error."""
-        log = self._home / "stderr.txt"
-        log.write_text("", encoding="utf-8")
-        process = self._context.Process(target=_main, args=(workspace, arguments, self._home, log))
-        process.start()
-        process.join()
-        assert process.exitcode is not None
-        return process.exitcode, log.read_text(encoding="utf-8")
-
-
-def _main(workspace: Path, arguments: tuple[str, ...], home: Path, log: Path) -> None:
-    os.environ |= {"TRIVIUM_HOME": str(home), "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}"}
-    os.chdir(workspace)
-    sys.argv = ["components.evaluation", *arguments]
-    from components.evaluation.__main__ import app
-
-    with log.open("a", buffering=1) as stream, redirect_stderr(stream):
-        app()
-
-
-def file_bytes(root: Path, *places: str) -> dict[str, bytes]:
-    """Content of every file below `places`, by path."""
-    paths = [path for place in places for path in [root / place, *(root / place).rglob("*")] if path.is_file()]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}

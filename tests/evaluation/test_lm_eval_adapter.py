@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_workspace import inside
 from lm_eval.api.instance import Instance
+from stage_workspace import inside
 
 from components.evaluation.bits_per_byte import model_bits, read_held_out
 from components.evaluation.checkpoint import Checkpoint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_workspace import inside
+from stage_workspace import inside
 
 from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.seen_tokens import seen_documents

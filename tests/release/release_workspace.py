@@ -162,14 +162,5 @@ def write_sources(directory: Path) -> None:
     )
 
 
-def file_bytes(directory: Path) -> dict[str, bytes]:
-    """Content of every file below a directory, by name."""
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-    }
-
-
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))

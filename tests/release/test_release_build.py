@@ -16,11 +16,11 @@ from release_workspace import (
     QUESTION,
     TOOLS,
     Workspace,
-    file_bytes,
     read_json,
     write_gate,
     write_workspace,
 )
+from stage_workspace import file_bytes
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from release_workspace import Workspace, file_bytes
+from release_workspace import Workspace
+from stage_workspace import file_bytes
 
 from components.params import BadInput
 from components.release.checksums import verify_release

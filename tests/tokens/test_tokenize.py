@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from small_tokenizer import learn_tokenizer, write_tokenizer
+from stage_workspace import file_bytes
 
 from components.corpus.documents import Document, text_id, write_documents
 from components.lineage import (
@@ -81,8 +82,7 @@ def run_program(root: Path, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def outputs(root: Path) -> dict[str, bytes]:
-    paths = [*(root / "data/tokens").rglob("*"), root / "metrics/tokens.json"]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
+    return file_bytes(root, "data/tokens", "metrics/tokens.json")
 
 
 def test_the_training_split_is_all_there_and_the_bytes_repeat(inputs: Path) -> None:

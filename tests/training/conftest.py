@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_workspace import StageRunner, build_workspace
+from stage_workspace import StageRunner
+from training_workspace import build_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -25,4 +26,4 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> StageRunner:
-    return StageRunner(tmp_path_factory.mktemp("mlflow"))
+    return StageRunner("components.training", ["components.training.loop"], tmp_path_factory.mktemp("mlflow"))

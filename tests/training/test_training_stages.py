@@ -12,16 +12,8 @@ import mlflow
 import pytest
 import torch
 from ports import free_ports
-from training_workspace import (
-    FIRST_STEPS,
-    StageRunner,
-    build_workspace,
-    file_bytes,
-    finish,
-    raw_params,
-    steps_saved,
-    wait_for,
-)
+from stage_workspace import StageRunner, file_bytes, finish
+from training_workspace import FIRST_STEPS, build_workspace, raw_params, steps_saved, wait_for
 
 from model.hf import load_pretrained
 
@@ -35,7 +27,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, runner: StageRunner) -> P
     workspace = tmp_path_factory.mktemp("finished")
     build_workspace(workspace)
     for name in ("first", "second"):
-        assert runner.run(workspace, "pretrain", name) == 0, (workspace / "stderr.txt").read_text()
+        runner.run(workspace, "pretrain", name)
     return workspace
 
 
@@ -91,7 +83,7 @@ def test_the_tracked_run_has_curve_and_costs(finished: Path, runner: StageRunner
 
 def test_a_second_run_writes_the_same_bytes(finished: Path, fresh: Path, runner: StageRunner) -> None:
     for name in ("first", "second"):
-        assert runner.run(fresh, "pretrain", name) == 0
+        runner.run(fresh, "pretrain", name)
     assert file_bytes(fresh, *OUTPUTS) == file_bytes(finished, *OUTPUTS)
 
 
@@ -108,7 +100,7 @@ def test_killed_at_any_moment_it_continues_to_the_same_bytes(finished: Path, fre
         assert not (fresh / "checkpoints/first").exists() and not (fresh / "metrics").exists()
         assert goal <= steps_saved(fresh) < FIRST_STEPS
     assert "the work is saved, the same command continues it" in (fresh / "stderr.txt").read_text()
-    assert runner.run(fresh, "pretrain", "first") == 0
+    runner.run(fresh, "pretrain", "first")
     assert file_bytes(fresh, "checkpoints/first", "metrics", "plots/pretrain/first.csv") == file_bytes(
         finished, "checkpoints/first", "metrics/pretrain/first.json", "plots/pretrain/first.csv"
     )
@@ -128,7 +120,7 @@ def test_other_work_starts_afresh(fresh: Path, runner: StageRunner) -> None:
     raw["optimizer"]["muon_lr"] = 0.01
     raw["curriculum"]["first"]["token_budget"] = 128
     build_workspace(fresh, raw)
-    assert runner.run(fresh, "pretrain", "first") == 0
+    runner.run(fresh, "pretrain", "first")
     assert json.loads((fresh / "metrics/pretrain/first.json").read_text())["steps"] == 1
     assert list((fresh / "home/progress").iterdir()) == [left]
 
@@ -162,9 +154,9 @@ def test_two_devices_train_the_same_samples_to_the_same_loss(finished: Path, fre
 
 
 def test_init_draws_the_same_weights_for_the_tokenizer(fresh: Path, runner: StageRunner) -> None:
-    assert runner.run(fresh, "init") == 0, (fresh / "stderr.txt").read_text()
+    runner.run(fresh, "init")
     first = file_bytes(fresh, "checkpoints/init")
-    assert runner.run(fresh, "init") == 0
+    runner.run(fresh, "init")
     assert file_bytes(fresh, "checkpoints/init") == first
     config = load_pretrained(fresh / "checkpoints/init").config
     assert (config.vocab_size, config.hidden_size) == (272, 16)
@@ -184,7 +176,6 @@ def test_bad_input_exits_with_2_and_writes_nothing(
     fresh: Path, runner: StageRunner, arguments: tuple[str, ...], environment: dict[str, str], message: str
 ) -> None:
     before = file_bytes(fresh, "checkpoints")
-    assert runner.run(fresh, *arguments, **environment) == 2
-    assert message in (fresh / "stderr.txt").read_text()
+    assert message in runner.run(fresh, *arguments, code=2, **environment)
     assert file_bytes(fresh, "checkpoints") == before
     assert not (fresh / "metrics").exists() and not (fresh / "plots").exists()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from stage_workspace import file_bytes
 from trajectory_episodes import EPISODES, ROOT, WRONG_BRANCH_SHARE
 
 from components.corpus.documents import read_lines, write_lines
@@ -44,11 +45,6 @@ class Tracker:
 def context(name: str, root: Path) -> StageContext:
     progress = Progress(stage=name, path=root / "progress.json")
     return StageContext(name=name, params=load(root / "params.yaml"), progress=progress, tracker=Tracker())  # type: ignore[arg-type]
-
-
-def outputs(root: Path, *places: str) -> dict[str, bytes]:
-    files = [path for place in places for path in sorted((root / place).rglob("*")) if path.is_file()]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 def run_program(root: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -104,7 +100,7 @@ def test_wrong_branches_are_spread_evenly() -> None:
 
 
 def test_an_unknown_family_is_refused_before_any_work(inside: Path) -> None:
-    before = outputs(inside, "data/trajectories")
+    before = file_bytes(inside, "data/trajectories")
     ctx = context("synthesize", inside)
     trajectories = ctx.params.trajectories.model_copy(update={"families": {"arithmetic_ad": 5}})
     wrong = StageContext(
@@ -115,7 +111,7 @@ def test_an_unknown_family_is_refused_before_any_work(inside: Path) -> None:
     )
     with pytest.raises(BadInput, match=r"trajectories\.families: no task family 'arithmetic_ad'"):
         synthesize.run(wrong)
-    assert outputs(inside, "data/trajectories") == before
+    assert file_bytes(inside, "data/trajectories") == before
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +148,11 @@ def replace_lines(root: Path, family: str, change: Callable[[list[dict[str, obje
 @pytest.fixture
 def spoiled(inside: Path, checked: Path) -> Path:
     """The workspace, put back as it was afterwards."""
-    kept = outputs(inside, *CHECKED)
+    kept = file_bytes(inside, *CHECKED)
     yield inside  # type: ignore[misc]
     for name, content in kept.items():
         (inside / name).write_bytes(content)
-    for name in outputs(inside, *CHECKED).keys() - kept.keys():
+    for name in file_bytes(inside, *CHECKED).keys() - kept.keys():
         (inside / name).unlink()
 
 
@@ -178,7 +174,7 @@ def _lie(rows: list[dict[str, object]], count: int) -> None:
 
 
 def test_a_bad_record_is_set_aside_and_not_tokenized(spoiled: Path, tokenizer: TextTokenizer) -> None:
-    before = outputs(spoiled, *CHECKED)
+    before = file_bytes(spoiled, *CHECKED)
     ctx = context("check_trajectories", spoiled)
     replace_lines(spoiled, "arithmetic_add", lambda rows: _lie(rows, 2))
     with pytest.raises(BadInput, match="judged other trajectories"):
@@ -199,16 +195,16 @@ def test_a_bad_record_is_set_aside_and_not_tokenized(spoiled: Path, tokenizer: T
     # what the program wrote under another hash seed, this process writes again
     replace_lines(spoiled, "arithmetic_add", lambda rows: _restore(rows, before))
     check.run(context("check_trajectories", spoiled))
-    assert outputs(spoiled, *CHECKED) == before
+    assert file_bytes(spoiled, *CHECKED) == before
 
 
 def test_a_bad_corpus_is_refused_and_nothing_is_written(spoiled: Path) -> None:
-    before = outputs(spoiled, "data/quarantine", "metrics")
+    before = file_bytes(spoiled, "data/quarantine", "metrics")
     replace_lines(spoiled, "arithmetic_add", lambda rows: _lie(rows, 9))
     with pytest.raises(BadInput, match=r"refused by .*\(clean\).*'traces': 9") as refused:
         check.run(context("check_trajectories", spoiled))
     assert "arithmetic_add.jsonl.zst line 1: traces: step" in str(refused.value)
-    assert outputs(spoiled, "data/quarantine", "metrics") == before
+    assert file_bytes(spoiled, "data/quarantine", "metrics") == before
     assert list((spoiled / "home/reports/trajectories/data_docs").rglob("*.html"))
 
 
@@ -262,9 +258,9 @@ def test_a_shard_cut_anywhere_gives_an_error_and_no_record(tmp_path: Path, recor
 def test_tokens_are_read_back_by_training(inside: Path, checked: Path, tokenizer: TextTokenizer) -> None:
     done = run_program(inside, "tokenize", RAYON_NUM_THREADS="2")
     assert done.returncode == 0, done.stderr
-    first = outputs(inside, "data/trajectory_tokens", "metrics")
+    first = file_bytes(inside, "data/trajectory_tokens", "metrics")
     tokenize.run(context("tokenize_trajectories", inside))
-    assert outputs(inside, "data/trajectory_tokens", "metrics") == first
+    assert file_bytes(inside, "data/trajectory_tokens", "metrics") == first
     manifest: Manifest = read_manifest(inside / "data/trajectory_tokens", "tokenize_trajectories")
     assert manifest.facts["tokenizer_sha256"] == tokenizer.sha256
     metrics = json.loads((inside / "metrics/trajectory_tokens.json").read_text())
