@@ -3,11 +3,13 @@
 The flow names its parent run in MLFLOW_PARENT_RUN_ID; plain `dvc repro` has none and logs just as well. Without
 MLFLOW_TRACKING_URI runs go to the SQLite file that the local MLflow server serves, so nothing has to be up.
 A run carries the tag `trivium.identity`, DVC's run-cache key of the work: whoever skips that work finds its run by it.
+It also names its process: of a run that was never closed, that tells the one at work from the one that is lost.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from components.home import home
 from components.params import BadInput, Params
 from components.pipeline import StageIdentity, identify
+from components.process import ProcessMark
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -27,6 +32,8 @@ PARENT_VARIABLE = "MLFLOW_PARENT_RUN_ID"
 FLOW_RUN_VARIABLE = "TRIVIUM_RUN_NAME"
 IDENTITY_TAG = "trivium.identity"
 STAGE_TAG = "trivium.stage"
+HOST_TAG = "trivium.host"
+PROCESS_TAG = "trivium.process"
 FLOW_RUN_TAG = "trivium.run"
 _DATA_ROOTS = ("data/", "checkpoints/", "artifacts/", "metrics/")
 
@@ -107,8 +114,10 @@ def track_stage(stage: str, params: Params) -> Iterator[StageTracker]:
     client = connect()
     import mlflow
 
+    _end_lost_runs(client, stage)
     identity = identify(stage) if "DVC_STAGE" in os.environ else None
     tags = {STAGE_TAG: stage, "trivium.preset": params.preset, **_git_tags()}
+    tags |= {HOST_TAG: platform.node(), PROCESS_TAG: ProcessMark.of(psutil.Process()).model_dump_json()}
     if os.environ.get(FLOW_RUN_VARIABLE):
         tags[FLOW_RUN_TAG] = os.environ[FLOW_RUN_VARIABLE]
     if identity:
@@ -124,7 +133,7 @@ def track_stage(stage: str, params: Params) -> Iterator[StageTracker]:
     )
     status = "FAILED"
     try:
-        if resumed is None:
+        if not run.data.params:  # a new run, or one killed before it had recorded them
             mlflow.log_params(_stage_params(stage, params))
             if identity:
                 _log_inputs(identity)
@@ -136,6 +145,20 @@ def track_stage(stage: str, params: Params) -> Iterator[StageTracker]:
     finally:
         mlflow.flush_async_logging()
         mlflow.end_run(status)
+
+
+def _end_lost_runs(client: MlflowClient, stage: str) -> None:
+    """Set to KILLED what processes of this machine left RUNNING when SIGKILL or a power cut ended them."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    running = client.search_runs(
+        [experiment.experiment_id],
+        filter_string=f"tags.`{STAGE_TAG}` = '{stage}' and tags.`{HOST_TAG}` = '{platform.node()}' "
+        "and attributes.status = 'RUNNING'",
+    )
+    for run in running:
+        if ProcessMark.model_validate_json(run.data.tags[PROCESS_TAG]).find() is None:
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def find_run(client: MlflowClient, identity: str, *, status: str = "FINISHED") -> str | None:

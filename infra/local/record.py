@@ -6,32 +6,11 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 
-import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.lineage import write_text
+from components.process import ProcessMark
 from infra.local.settings import Services
-
-
-class ProcessMark(BaseModel):
-    """A process that cannot be taken for another one with the same, reused number."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int
-    created_s: float
-
-    @classmethod
-    def of(cls, process: psutil.Process) -> ProcessMark:
-        return cls(pid=process.pid, created_s=process.create_time())
-
-    def find(self) -> psutil.Process | None:
-        """The process if it still lives."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self.pid)
-            if process.create_time() == self.created_s and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        return None
 
 
 class Record(BaseModel):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import httpx
 import psutil
 
+from components.process import ProcessMark
 from infra.local import prefect_api, record
 from infra.local.health import is_healthy, refuse_taken_port
 from infra.local.settings import MLFLOW_PORT_VARIABLE, PREFECT_PORT_VARIABLE, Services, isolated
@@ -92,7 +93,7 @@ def _start(services: Services) -> float:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    mark = record.ProcessMark.of(psutil.Process(supervisor.pid))
+    mark = ProcessMark.of(psutil.Process(supervisor.pid))
     record.Record(supervisor=mark, prefect_port=services.prefect_port, mlflow_port=services.mlflow_port).save(services)
     return mark.created_s
 
@@ -165,7 +166,7 @@ def _remember_family(services: Services) -> None:
     assert found is not None
     supervisor = found.supervisor.find()
     assert supervisor is not None
-    family = tuple(record.ProcessMark.of(child) for child in supervisor.children(recursive=True))
+    family = tuple(ProcessMark.of(child) for child in supervisor.children(recursive=True))
     found.model_copy(update={"family": family}).save(services)
 
 

@@ -16,6 +16,7 @@ import pytest
 from ports import free_ports
 
 from components.params import BadInput
+from components.process import ProcessMark
 from infra.local import record
 from infra.local.health import is_healthy, refuse_taken_port
 from infra.local.settings import QUIET, Services, isolated
@@ -140,6 +141,6 @@ def test_the_users_prefect_settings_do_not_leak_in(tmp_path: Path) -> None:
 
 
 def test_a_process_number_used_again_is_another_process() -> None:
-    mark = record.ProcessMark.of(psutil.Process())
+    mark = ProcessMark.of(psutil.Process())
     assert mark.find() is not None
     assert mark.model_copy(update={"created_s": mark.created_s - 1}).find() is None

@@ -1,12 +1,15 @@
 """Exit codes mean something, and every stage leaves one tracked run whose status tells how it ended."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import pytest
 import yaml
+from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = """
@@ -19,30 +22,36 @@ def body(context):
     {end}
 run_stage("ingest", body)
 """
+KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def inherited(tmp_path: Path) -> dict[str, str]:
+    """MLflow hands its tracking URI on through the environment; another test's must not reach a program."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return kept | {"PYTHONPATH": str(ROOT), "TRIVIUM_HOME": str(tmp_path / "home")}
 
 
 def run(tmp_path: Path, end: str, **environment: str) -> subprocess.CompletedProcess[str]:
     if not (tmp_path / "params.yaml").exists():
         (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    # MLflow hands its tracking URI on through the environment; another test's must not reach this process.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return subprocess.run(
         [sys.executable, "-c", BODY.format(end=end)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env={**inherited, "PYTHONPATH": str(ROOT), "TRIVIUM_HOME": str(tmp_path / "home"), **environment},
+        env=inherited(tmp_path) | environment,
     )
 
 
-def runs(tmp_path: Path) -> list[tuple[str, str]]:
-    import mlflow
-
+def tracked(tmp_path: Path) -> list[Run]:
+    """All tracked runs, the newest first."""
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'home' / 'mlflow' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("trivium")
-    found = client.search_runs([experiment.experiment_id])
-    return [(one.info.status, one.data.tags["trivium.stage"]) for one in found]
+    return client.search_runs([client.get_experiment_by_name("trivium").experiment_id])
+
+
+def runs(tmp_path: Path) -> list[tuple[str, str]]:
+    return [(one.info.status, one.data.tags["trivium.stage"]) for one in tracked(tmp_path)]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,31 @@ def test_ends(tmp_path: Path, end: str, code: int, status: str, says: str) -> No
     assert says in done.stderr
     assert ("Traceback" in done.stderr) == (code == 1)
     assert runs(tmp_path) == [(status, "ingest")]
+
+
+def test_the_next_run_of_a_stage_closes_what_a_killed_process_left_and_no_other(tmp_path: Path) -> None:
+    meanwhile = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BODY.format(end='pass')!r}], check=True)"
+    )
+    assert run(tmp_path, f"{meanwhile}; {KILL}").returncode == -signal.SIGKILL
+    assert runs(tmp_path) == [("FINISHED", "ingest"), ("RUNNING", "ingest")]  # it still lived; now nobody closes it
+    assert run(tmp_path, "pass").returncode == 0
+    assert [status for status, _ in runs(tmp_path)] == ["FINISHED", "FINISHED", "KILLED"]
+
+
+def test_the_same_work_goes_on_in_the_run_of_the_process_that_was_killed(tmp_path: Path) -> None:
+    stage = {"cmd": f"{sys.executable} body.py", "deps": ["params.yaml"], "outs": ["done"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"ingest": stage}}))
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    command = [sys.executable, "-m", "dvc"]
+    environment = inherited(tmp_path) | {"DVC_NO_ANALYTICS": "1"}
+    subprocess.run([*command, "init", "-q", "--no-scm"], cwd=tmp_path, env=environment, check=True)
+    for end, code in ((KILL, 255), ("open('done', 'w').close()", 0)):
+        (tmp_path / "body.py").write_text(BODY.format(end=end))
+        done = subprocess.run([*command, "repro"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+        assert done.returncode == code, done.stderr
+    (only,) = tracked(tmp_path)
+    assert only.info.status == "FINISHED" and only.data.params["preset"] == "nano" and "loss" in only.data.metrics
 
 
 def test_bad_parameters_end_before_anything_is_tracked(tmp_path: Path) -> None:
