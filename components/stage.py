@@ -18,11 +18,7 @@ from components import params as schema
 from components.progress import Progress
 from components.tracking import Interrupted, StageTracker, track_stage
 
-# Threads of torch wait passively. Waiting actively, two threads on two cores trained 563 tokens/s beside other work
-# where one thread trained 1,841; waiting passively they trained 2,041 (docs/notebook.md). OpenMP reads it once, when
-# torch loads, and every stage program imports this module before that.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
+CPU_THREADS_VARIABLE = "TRIVIUM_CPU_THREADS"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 75
 
@@ -43,6 +39,7 @@ def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
     `name` is the DVC stage name (`pretrain@agentic` for an entry of a foreach stage).
     """
     try:
+        os.environ["OMP_NUM_THREADS"] = str(_cpu_threads())  # read once, when torch or numpy loads: after this line
         params = schema.load(Path("params.yaml"))
         # Of a stage on several devices (torchrun), the first rank alone has a tracked run.
         first = os.environ.get("RANK", "0") == "0"
@@ -58,6 +55,15 @@ def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
         place = error.filename or Path.cwd()
         fail(name, f"{place}: no space left on the disk; free some and run again", EXIT_BAD_INPUT)
     sys.exit(0)
+
+
+def _cpu_threads() -> int:
+    """Threads a stage computes with. One by default: the order of sums, hence the last bits, depends on their number,
+    and a small model gains little from two that it does not lose as soon as a neighbour works (docs/notebook.md)."""
+    text = os.environ.get(CPU_THREADS_VARIABLE, "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise schema.BadInput(f"{CPU_THREADS_VARIABLE} = {text!r}: must be a whole number of at least 1")
+    return int(text)
 
 
 def fail(name: str, message: str, code: int) -> NoReturn:

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from ports import free_ports
 
-# As components.stage sets it for programs: beside other work, threads of torch that wait actively took 34 s for a test
-# that takes 0.6 s otherwise. OpenMP reads it once, when torch loads, and pytest reads this file before that.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# One thread, as in stage programs: two of torch that wait for each other beside other work took 34 s for a test that
+# takes 0.6 s. OpenMP reads it once, when torch loads, and pytest reads this file before that.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _START_TIMEOUT_S = 60
 

@@ -39,7 +39,6 @@ def small_model(tokenizer: TextTokenizer, context_tokens: int = CONTEXT_TOKENS) 
 
 def learn_by_heart(tokenizer: TextTokenizer, ids: list[int]) -> MLATransformer:
     """A small model trained until it repeats the ids."""
-    torch.set_num_threads(1)
     model = small_model(tokenizer).train()
     ids_BL = torch.tensor([ids])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)

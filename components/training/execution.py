@@ -16,7 +16,6 @@ from components.params import BadInput
 class Execution:
     """Settings that leave the samples and their order alone; the last bits of the weights may depend on them."""
 
-    cpu_threads: int = 2
     micro_rows: int | None = None  # rows a device holds at once; None: its whole share of the optimizer batch
     checkpoint_s: float = 60.0  # between two in-progress checkpoints
     rank: int = 0
@@ -25,12 +24,11 @@ class Execution:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Execution:
-        """Read TRIVIUM_CPU_THREADS, _MICRO_ROWS, _CHECKPOINT_S and torchrun's rank and world size.
+        """Read TRIVIUM_MICRO_ROWS, TRIVIUM_CHECKPOINT_S and torchrun's rank and world size.
 
         Raises BadInput naming the variable that cannot be used.
         """
         return cls(
-            cpu_threads=int(_number(environment, "TRIVIUM_CPU_THREADS", 2, least=1)),
             micro_rows=int(_number(environment, "TRIVIUM_MICRO_ROWS", 0, least=0)) or None,
             checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60, least=0),
             rank=int(_number(environment, "RANK", 0, least=0)),

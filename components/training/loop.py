@@ -39,7 +39,6 @@ def run(context: StageContext, name: str) -> None:
         plan = plan_stage(context.params, name)
         has_gpu = torch.cuda.is_available()
         execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}")
-        _configure_torch(execution)
         with progress_store(plan.identity, shared=execution.rank > 0) as store:
             module = build_module(plan, context.params.optimizer, execution, store.newest())
             train(plan, module, execution, store, stop, context, has_gpu=has_gpu)
@@ -140,11 +139,6 @@ def _build_trainer(execution: Execution, callbacks: list[Any], *, has_gpu: bool)
     # Deterministic mode would also fill every fresh tensor with NaN, a guard for readers of uninitialised memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property there
     return trainer
-
-
-def _configure_torch(execution: Execution) -> None:
-    """Fix the number of threads: on a CPU it decides the order of sums, hence the last bits of the weights."""
-    torch.set_num_threads(execution.cpu_threads)
 
 
 def _snapshot(module: PretrainModule) -> Snapshot:

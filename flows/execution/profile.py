@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,18 +38,16 @@ class Profile(BaseModel):
     retry_delay_s: float = Field(ge=0)
     min_free_disk_gb: float = Field(ge=0, description="refuse to start with less")
     approval_timeout_s: float = Field(gt=0, description="how long a run waits for a person before the release")
-    cpu_threads: int = Field(2, ge=1, description="threads of a stage that trains")
+    cpu_threads: int = Field(1, ge=1, description="threads of a stage; the last bits of its results depend on it")
     micro_rows: int = Field(0, ge=0, description="rows a device holds at once; 0: its whole share of the batch")
     checkpoint_s: float = Field(60, ge=0, description="between two in-progress checkpoints")
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     def stage_environment(self) -> dict[str, str]:
-        """How to train there, as components.training.execution reads it."""
+        """How stages compute there, as components.stage and components.training.execution read it."""
         return {
             "TRIVIUM_CPU_THREADS": str(self.cpu_threads),
             "TRIVIUM_MICRO_ROWS": str(self.micro_rows),
             "TRIVIUM_CHECKPOINT_S": str(self.checkpoint_s),
-            "TRIVIUM_PRECISION": self.precision,
         }
 
     def stage_slots(self, stage: str) -> int:

@@ -99,7 +99,7 @@ def test_a_stage_runs_reports_and_is_skipped_the_second_time(repository: Path) -
     lines: list[str] = []
     result = get_executor(PROFILE).run(request(repository, "good"), seen.append, lines.append)
     assert (result.outcome, result.unchanged) == (Outcome.DONE, False)
-    assert seen[-1]["done"] == 1 and "hello from 2" in lines
+    assert seen[-1]["done"] == 1 and "hello from 1" in lines
     assert (repository / "good.txt").read_text() == "done"
     assert get_executor(PROFILE).run(request(repository, "good"), seen.append, lines.append).unchanged
 

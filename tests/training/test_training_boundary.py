@@ -155,8 +155,7 @@ def test_disk_too_small_for_checkpoints(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("TRIVIUM_CPU_THREADS", "two", "TRIVIUM_CPU_THREADS = 'two': not a number"),
-        ("TRIVIUM_CPU_THREADS", "0", "TRIVIUM_CPU_THREADS = '0': must be at least 1"),
+        ("TRIVIUM_MICRO_ROWS", "two", "TRIVIUM_MICRO_ROWS = 'two': not a number"),
         ("TRIVIUM_CHECKPOINT_S", "-1", "TRIVIUM_CHECKPOINT_S = '-1': must be at least 0"),
     ],
 )

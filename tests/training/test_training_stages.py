@@ -170,6 +170,7 @@ def test_init_draws_the_same_weights_for_the_tokenizer(fresh: Path, runner: Stag
         (("pretrain", "frist"), {}, "pretrain@frist: curriculum.frist: no such stage; did you mean 'first'?"),
         (("pretrain", "second"), {}, "pretrain@second: checkpoints/first/manifest.json: missing"),
         (("pretrain", "first"), {"TRIVIUM_CPU_THREADS": "0"}, "pretrain@first: TRIVIUM_CPU_THREADS = '0': must be"),
+        (("init",), {"TRIVIUM_CPU_THREADS": "two"}, "init_model: TRIVIUM_CPU_THREADS = 'two': must be a whole number"),
     ],
 )
 def test_bad_input_exits_with_2_and_writes_nothing(
