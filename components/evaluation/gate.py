@@ -247,7 +247,7 @@ def _text_check(
     return Check(
         name=f"held_out_text_{domain}",
         verdict=verdict,
-        reason=f"{domain}: loses {_shown(result.interval)} bits per byte on {count} {unit}; "
+        reason=f"{domain}: bits per byte change by {_shown(result.interval)} on {count} {unit}; "
         + {
             "PASS": f"within the margin of {margin:g}",
             "HOLD": f"more than the margin of {margin:g}",
