@@ -10,30 +10,24 @@ R = qk_rope_head_dim, V = v_head_dim, C = kv_lora_rank.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from model.backends import AttentionBackend, attention, attention_after, check_backend
 from model.cache import LatentCache
 from model.config import MLAConfig
 from model.norm import RMSNorm
 from model.packing import Packing
 from model.rope import rotate
 
-AttentionBackend = Literal["flash", "reference"]
 LATENT_NORM_EPS = 1e-6  # transformers and the published model fix it, whatever rms_norm_eps says
 
 
 class MLAttention(nn.Module):
     def __init__(self, config: MLAConfig, backend: AttentionBackend) -> None:
         super().__init__()
-        if backend not in get_args(AttentionBackend):
-            raise ValueError(f"attention = {backend!r}: choose one of {list(get_args(AttentionBackend))}")
         self.config = config
-        self.backend = backend
+        self.backend = check_backend(backend)
         heads, hidden = config.num_attention_heads, config.hidden_size
         self.q_a_proj = nn.Linear(hidden, config.q_lora_rank, bias=False)
         self.q_a_layernorm = RMSNorm(config.q_lora_rank, LATENT_NORM_EPS)
@@ -52,18 +46,22 @@ class MLAttention(nn.Module):
         cache: LatentCache | None = None,
         layer: int = 0,
     ) -> Tensor:
-        """Expanded attention over whole rows. With a cache, also store their latents as its prompts'."""
-        q_BLHN, q_BLHR = self._queries(x_BLE, rotation)
+        """Expanded attention over whole rows. With a cache, also store their latents as its prompts', and let the
+        first document see what of it is stored already."""
+        q_BLHD = torch.cat(self._queries(x_BLE, rotation), dim=-1)
         latent_BLC, k_BLR = self._latents(x_BLE, rotation)
+        k_BLHD, v_BLHV = self._expand(latent_BLC, k_BLR)
+        mixed_BLHV = attention(q_BLHD, k_BLHD, v_BLHV, packing, self.backend)
         if cache is not None:
+            past_TX = cache.past(layer)
+            if past_TX is not None:
+                first = slice(0, x_BLE.shape[1] if packing is None else packing.lengths[0])
+                past_1TX = past_TX[None].to(latent_BLC.dtype).split((self.config.kv_lora_rank, k_BLR.shape[-1]), dim=-1)
+                mixed_BLHV[:, first] = attention_after(
+                    q_BLHD[:, first], k_BLHD[:, first], v_BLHV[:, first], *self._expand(*past_1TX), self.backend
+                )
             cache.fill(layer, torch.cat((latent_BLC, k_BLR), dim=-1).flatten(0, 1))
-        kv_BLHX = self.kv_b_proj(latent_BLC).unflatten(-1, (self.config.num_attention_heads, -1))
-        k_BLHN, v_BLHV = kv_BLHX.split((self.config.qk_nope_head_dim, self.config.v_head_dim), dim=-1)
-        k_BLHR = k_BLR[:, :, None, :].expand(-1, -1, self.config.num_attention_heads, -1)
-        q_BLHD = torch.cat((q_BLHN, q_BLHR), dim=-1)
-        k_BLHD = torch.cat((k_BLHN, k_BLHR), dim=-1)
-        attend = flash_attention if self.backend == "flash" else reference_attention
-        return self.o_proj(attend(q_BLHD, k_BLHD, v_BLHV, packing).flatten(-2))
+        return self.o_proj(mixed_BLHV.flatten(-2))
 
     def decode(
         self,
@@ -91,6 +89,13 @@ class MLAttention(nn.Module):
         out_HBV = torch.bmm(mixed_BHC.transpose(0, 1), v_up_HVC.transpose(1, 2))
         return self.o_proj(out_HBV.transpose(0, 1).flatten(1))
 
+    def _expand(self, latent_BLC: Tensor, k_BLR: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of every head."""
+        kv_BLHX = self.kv_b_proj(latent_BLC).unflatten(-1, (self.config.num_attention_heads, -1))
+        k_BLHN, v_BLHV = kv_BLHX.split((self.config.qk_nope_head_dim, self.config.v_head_dim), dim=-1)
+        k_BLHR = k_BLR[:, :, None, :].expand(-1, -1, self.config.num_attention_heads, -1)
+        return torch.cat((k_BLHN, k_BLHR), dim=-1), v_BLHV
+
     def _queries(self, x_BLE: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         q_BLHD = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x_BLE))).unflatten(-1, (-1, self.config.qk_head_dim))
         q_BLHN, q_BLHR = q_BLHD.split((self.config.qk_nope_head_dim, self.config.qk_rope_head_dim), dim=-1)
@@ -100,49 +105,3 @@ class MLAttention(nn.Module):
         down_BLX = self.kv_a_proj_with_mqa(x_BLE)
         latent_BLC, k_BLR = down_BLX.split((self.config.kv_lora_rank, self.config.qk_rope_head_dim), dim=-1)
         return self.kv_a_layernorm(latent_BLC), rotate(k_BLR[:, :, None, :], *rotation)[:, :, 0]
-
-
-def flash_attention(q_BLHD: Tensor, k_BLHD: Tensor, v_BLHV: Tensor, packing: Packing | None) -> Tensor:
-    """The flash kernel of torch's SDPA, or an error where it does not apply: never a slower kernel in silence.
-
-    Values are padded to the query width, because the kernel refuses unequal widths and the path torch falls back to
-    is 1.6 to 3.8 times slower on a CPU. Packed documents are attended to one by one, so that work grows with the sum
-    of squared document lengths: for eight documents in rows of 1024 tokens, forward and backward took 43 ms on one
-    core against 115 ms with one boolean mask for the batch.
-    """
-    rows, row_tokens, heads, width = q_BLHD.shape
-    v_width = v_BLHV.shape[-1]
-    v_BLHD = F.pad(v_BLHV, (0, width - v_width))
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        if packing is None:
-            return _causal(q_BLHD, k_BLHD, v_BLHD)[..., :v_width]
-        runs = zip(
-            *(
-                x.reshape(1, rows * row_tokens, heads, width).split(packing.lengths, dim=1)
-                for x in (q_BLHD, k_BLHD, v_BLHD)
-            ),
-            packing.real,
-            strict=True,
-        )
-        mixed = [_causal(q, k, v) if real else torch.zeros_like(v) for q, k, v, real in runs]
-    return torch.cat(mixed, dim=1).view(rows, row_tokens, heads, width)[..., :v_width]
-
-
-def _causal(q_BLHD: Tensor, k_BLHD: Tensor, v_BLHD: Tensor) -> Tensor:
-    q, k, v = (x.transpose(1, 2) for x in (q_BLHD, k_BLHD, v_BLHD))
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
-
-
-def reference_attention(q_BLHD: Tensor, k_BLHD: Tensor, v_BLHV: Tensor, packing: Packing | None) -> Tensor:
-    """The definition, written out: softmax over permitted keys in float32. Quadratic in memory; what tests trust."""
-    row_tokens, width = q_BLHD.shape[1], q_BLHD.shape[-1]
-    if packing is None:
-        mask_BLL = torch.ones(1, row_tokens, row_tokens, dtype=torch.bool, device=q_BLHD.device).tril()
-    else:
-        mask_BLL = packing.mask_BLL()
-    hidden_B1LL = ~mask_BLL[:, None]
-    scores_BHLL = torch.einsum("bihd,bjhd->bhij", q_BLHD, k_BLHD).float() * width**-0.5
-    # The lowest finite number instead of -inf: a padding token sees nothing, and softmax of only -inf is NaN.
-    scores_BHLL = scores_BHLL.masked_fill(hidden_B1LL, torch.finfo(torch.float32).min)
-    weights_BHLL = scores_BHLL.softmax(dim=-1).masked_fill(hidden_B1LL, 0.0)
-    return torch.einsum("bhij,bjhv->bihv", weights_BHLL.to(v_BLHV.dtype), v_BLHV)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import AttentionBackend, MLAttention
+from model.attention import MLAttention
+from model.backends import AttentionBackend
 from model.cache import LatentCache
 from model.config import MLAConfig
 from model.norm import RMSNorm

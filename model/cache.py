@@ -33,15 +33,31 @@ class LatentCache:
         self.row_N = torch.repeat_interleave(torch.arange(rows, device=device), lengths_B)
         first_N = (lengths_B.cumsum(0) - lengths_B)[self.row_N]
         self._column_N = torch.arange(len(self.row_N), device=device) - first_N + self._starts_B[self.row_N]
+        self._filled_tokens = 0
 
     @property
     def bias_B1T(self) -> Tensor:
         """Over the stored tokens and one more."""
         return self._bias_B1T[..., : self.length_tokens + 1]
 
-    def fill(self, layer: int, kv_NX: Tensor) -> None:
-        """Store the latents of all prompts, given one after another."""
-        self._latents[layer, self.row_N, self._column_N] = kv_NX.to(self._latents.dtype)
+    def positions(self, tokens: int) -> Tensor:
+        """Offsets in their prompts of the next `tokens` prompt tokens to be filled in."""
+        column_n, row_n = (all_N[self._filled_tokens :][:tokens] for all_N in (self._column_N, self.row_N))
+        return column_n - self._starts_B[row_n]
+
+    def past(self, layer: int) -> Tensor | None:
+        """Stored latents of the prompt that the next token to be filled in continues, (T, X); None at its beginning."""
+        row, column = int(self.row_N[self._filled_tokens]), int(self._column_N[self._filled_tokens])
+        start = int(self._starts_B[row])
+        return self._latents[layer, row, start:column] if column > start else None
+
+    def fill(self, layer: int, kv_nX: Tensor) -> None:
+        """Store the latents of the next prompt tokens, all prompts one after another. `filled` ends the pass."""
+        place = slice(self._filled_tokens, self._filled_tokens + len(kv_nX))
+        self._latents[layer, self.row_N[place], self._column_N[place]] = kv_nX.to(self._latents.dtype)
+
+    def filled(self, tokens: int) -> None:
+        self._filled_tokens += tokens
 
     def append(self, layer: int, kv_BX: Tensor) -> Tensor:
         """Store one more token per row; return all latents of the layer, (B, T, X). `advance` ends the step."""

@@ -1,14 +1,14 @@
 """Batched generation: one expanded prefill over all prompts, then absorbed decoding from the latent cache.
 
-Prefill packs the prompts into one row as documents, so unequal lengths cost no padding. Rows that have ended leave
-the batch as soon as they are half of it.
+Prefill packs the prompts into one row as documents, so unequal lengths cost no padding, and takes that row in chunks.
+Rows that have ended leave the batch as soon as they are half of it.
 
 Legend: B rows still running, N prompt tokens of all rows, V vocabulary, E hidden width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,11 @@ from torch import Tensor
 from model.cache import LatentCache
 from model.sampling import Sampling
 from model.transformer import MLATransformer
+
+# Index of the prompt and its new ids so far: which ids may follow, None for all. How a grammar constrains an answer.
+Permitted = Callable[[int, Sequence[int]], Sequence[int] | None]
+# New ids so far, the last included: whether the answer is complete. How a stop string ends one.
+Finished = Callable[[Sequence[int]], bool]
 
 
 @torch.inference_mode()
@@ -31,14 +36,19 @@ def generate(
     top_p: float = 1.0,
     repetition_penalty: float = 1.0,
     seed: int = 0,
+    prefill_tokens: int = 8192,
+    permitted: Permitted | None = None,
+    finished: Finished | None = None,
 ) -> list[list[int]]:
     """Continue every prompt; return the new tokens of each, a stop id included.
 
-    A row ends at a stop id, after `max_new_tokens`, or when prompt and continuation fill max_position_embeddings.
-    Draws depend on (seed, index of the prompt, step) alone. Raises ValueError for a prompt that is empty, too long or
-    holds an unknown id, and for sampling options out of range.
+    A row ends at a stop id, when `finished` says so, after `max_new_tokens`, or when prompt and continuation fill
+    max_position_embeddings. Draws depend on (seed, index of the prompt, step) alone. Raises ValueError for a prompt
+    that is empty, too long or holds an unknown id, for sampling options out of range, and if `permitted` leaves no id.
     """
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty)
+    if prefill_tokens < 1:
+        raise ValueError(f"prefill_tokens = {prefill_tokens}: must be at least 1")
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens = {max_new_tokens}: must be at least 1")
     if not prompts:
@@ -52,10 +62,7 @@ def generate(
         seen_BV = torch.zeros(rows, model.config.vocab_size, dtype=torch.bool, device=device)
         seen_BV[cache.row_N, ids_N] = True
 
-    hidden_1NE = model.hidden(ids_N[None], document_ids_BL=cache.row_N[None], cache=cache)
-    logits_BV = F.linear(hidden_1NE[0, lengths_B.cumsum(0) - 1], model.head_weight)
-    del hidden_1NE
-
+    logits_BV = F.linear(prefill(model, ids_N, lengths_B, cache, prefill_tokens), model.head_weight)
     generator = torch.Generator().manual_seed(seed)
     stops = torch.tensor(list(stop_ids), dtype=torch.long, device=device)
     new_ids = torch.empty(rows, int(budget_B.max()), dtype=torch.long, device=device)
@@ -64,9 +71,17 @@ def generate(
     ended_B = torch.zeros(rows, dtype=torch.bool, device=device)
     for step in range(new_ids.shape[1]):
         uniform_B = torch.rand(rows, generator=generator).to(device)[running_B] if temperature else lengths_B
+        if permitted is not None:
+            for row in (~ended_B).nonzero().squeeze(-1).tolist():
+                prompt = int(running_B[row])
+                _restrict(logits_BV[row], permitted(prompt, new_ids[prompt, :step].tolist()), prompt)
         next_B = sampling.choose(logits_BV, seen_BV, uniform_B)
         new_ids[running_B, step] = next_B
-        stopped_B = torch.isin(next_B, stops) & ~ended_B
+        stopped_B = torch.isin(next_B, stops)
+        if finished is not None:
+            complete = [finished(new_ids[prompt, : step + 1].tolist()) for prompt in running_B.tolist()]
+            stopped_B |= torch.tensor(complete, device=device)
+        stopped_B &= ~ended_B
         new_counts[running_B[stopped_B]] = step + 1
         ended_B |= stopped_B | (budget_B == step + 1)
         left = int((~ended_B).sum())
@@ -82,6 +97,32 @@ def generate(
             seen_BV.scatter_(1, next_B[:, None], True)
         logits_BV = model.decode(next_B, lengths_B + step, cache)
     return [row[:count] for row, count in zip(new_ids.tolist(), new_counts.tolist(), strict=True)]
+
+
+def prefill(model: MLATransformer, ids_N: Tensor, lengths_B: Tensor, cache: LatentCache, chunk_tokens: int) -> Tensor:
+    """Take all prompts, one after another in `ids_N`, into the cache, `chunk_tokens` at a time; the hidden state of
+    each prompt's last token, (B, E). What is held beside the cache grows with the chunk, not with the prompts."""
+    last_B = lengths_B.cumsum(0) - 1
+    found = []
+    for start in range(0, len(ids_N), chunk_tokens):
+        chunk = slice(start, start + chunk_tokens)
+        ids_1n, row_1n = ids_N[None, chunk], cache.row_N[None, chunk]
+        positions_1n = cache.positions(ids_1n.shape[1])[None]
+        hidden_1nE = model.hidden(ids_1n, document_ids_BL=row_1n, positions_BL=positions_1n, cache=cache)
+        ends_here = (last_B >= start) & (last_B < start + chunk_tokens)
+        found.append(hidden_1nE[0, last_B[ends_here] - start])
+    return torch.cat(found)
+
+
+def _restrict(logits_V: Tensor, permitted: Sequence[int] | None, prompt: int) -> None:
+    """Leave only the permitted ids' logits, in place."""
+    if permitted is None:
+        return
+    if not permitted:
+        raise ValueError(f"prompts[{prompt}]: no id is permitted; permit the end-of-turn id where an answer may end")
+    ids = torch.tensor(permitted, device=logits_V.device)
+    kept = logits_V[ids]
+    logits_V.fill_(-torch.inf)[ids] = kept
 
 
 def _pack(prompts: Sequence[Sequence[int]], model: MLATransformer) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.attention import AttentionBackend
+from model.backends import AttentionBackend
 from model.config import MLAConfig
 from model.init import deviation
 from model.tensor_files import save_tensors
@@ -124,7 +124,7 @@ def export_pretrained(model: MLATransformer, directory: Path) -> None:
         (directory / name).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load_pretrained(directory: Path, attention: AttentionBackend = "flash") -> MLATransformer:
+def load_pretrained(directory: Path, attention: AttentionBackend = "padded") -> MLATransformer:
     """Read a Youtu checkpoint in the type it is stored in. Raises ValueError as the module says."""
     directory = Path(directory)
     config, dtype = load_config(directory)

@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation (arXiv 1910.07467), computed in float32."""
+"""Root-mean-square normalisation (arXiv 1910.07467), computed in float32 or wider."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        x32 = x.float()
+        x32 = _wide(x)
         inverse = x32.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, inverse)
         return (x32 * inverse).mul_(weight).to(x.dtype)
@@ -38,10 +38,14 @@ class _RMSNorm(torch.autograd.Function):
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, Tensor, None]:
         """With n = x * inverse, g = d_out * weight: d_x = inverse * (g - n * mean(g * n)), d_weight = Σ d_out * n."""
         x, weight, inverse = ctx.saved_tensors
-        normed = x.float() * inverse
-        d_out32 = d_out.float()
+        normed = _wide(x) * inverse
+        d_out32 = _wide(d_out)
         d_weight = (d_out32 * normed).flatten(0, -2).sum(0)
         d_normed = d_out32 * weight
         shared = (d_normed * normed).mean(dim=-1, keepdim=True)
         d_x = torch.addcmul(d_normed, normed, shared, value=-1).mul_(inverse)
         return d_x.to(x.dtype), d_weight.to(weight.dtype), None
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

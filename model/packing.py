@@ -7,9 +7,11 @@ neither attends nor is attended to, and its attention output is zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 PADDING_ID = -1
 
@@ -52,3 +54,17 @@ class Packing:
         """True where query token i may see key token j of the same row: same document and j <= i."""
         same_BLL = self.run_BL[:, :, None] == self.run_BL[:, None, :]
         return (same_BLL & self.real_BL[:, :, None]).tril()
+
+    @cached_property
+    def block_mask(self) -> BlockMask:
+        """The same mask for FlexAttention, but that padding sees earlier padding of its run. Made once per batch: made
+        per layer it can take most of a forward pass."""
+        run_BL, (rows, row_tokens) = self.run_BL, self.run_BL.shape
+        return create_block_mask(
+            lambda b, h, i, j: (run_BL[b, i] == run_BL[b, j]) & (i >= j),
+            rows,
+            None,
+            row_tokens,
+            row_tokens,
+            device=str(run_BL.device),
+        )

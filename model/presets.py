@@ -27,14 +27,14 @@ PRESETS: dict[str, MLAConfig] = {
         eos_token_id=4_081,
         pad_token_id=4_082,
     ),
-    # 21M: an hour on a small GPU.
+    # 41.7M: hours on a small GPU.
     "micro": MLAConfig(
         vocab_size=16_384,
-        hidden_size=384,
-        intermediate_size=1152,
-        num_hidden_layers=8,
-        num_attention_heads=6,
-        q_lora_rank=256,
+        hidden_size=512,
+        intermediate_size=1536,
+        num_hidden_layers=10,
+        num_attention_heads=8,
+        q_lora_rank=384,
         kv_lora_rank=128,
         qk_nope_head_dim=64,
         qk_rope_head_dim=32,
@@ -45,14 +45,14 @@ PRESETS: dict[str, MLAConfig] = {
         eos_token_id=16_369,
         pad_token_id=16_370,
     ),
-    # 185M: a day on one large GPU.
+    # 353M: a day on one large GPU.
     "small": MLAConfig(
         vocab_size=32_768,
         hidden_size=1024,
         intermediate_size=3072,
-        num_hidden_layers=12,
+        num_hidden_layers=24,
         num_attention_heads=8,
-        q_lora_rank=512,
+        q_lora_rank=768,
         kv_lora_rank=256,
         qk_nope_head_dim=128,
         qk_rope_head_dim=64,

@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import AttentionBackend
+from model.backends import AttentionBackend
 from model.block import Block
 from model.cache import LatentCache
 from model.config import MLAConfig
 from model.norm import RMSNorm
 from model.packing import Packing
+from model.recompute import Recompute, check_recompute, run_block
 from model.rope import rotation
 
 
@@ -24,12 +25,15 @@ class MLATransformer(nn.Module):
     """A dense decoder. Weights are torch's defaults until `model.init.initialise` or a checkpoint sets them.
 
     `config` may be replaced by one that differs in rope_theta or max_position_embeddings only (a longer context);
-    angles are computed from it at every pass, and no buffer remembers the old ones.
+    angles are computed from it at every pass, and no buffer remembers the old ones. `recompute` may be set at any time.
     """
 
-    def __init__(self, config: MLAConfig, attention: AttentionBackend = "flash") -> None:
+    def __init__(
+        self, config: MLAConfig, attention: AttentionBackend = "padded", recompute: Recompute = "nothing"
+    ) -> None:
         super().__init__()
         self.config = config
+        self.recompute = check_recompute(recompute)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config, attention) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -58,7 +62,7 @@ class MLATransformer(nn.Module):
 
         document_ids_BL: runs of equal ids in a row are documents that do not see each other, -1 is padding; without
         it a row is one document. positions_BL: default, the offset in the document. cache: takes up the latents of
-        all tokens, which are its prompts one after another.
+        all tokens, which are the next of its prompts one after another.
         """
         row_tokens = ids_BL.shape[1]
         packing = None if document_ids_BL is None else Packing.of(document_ids_BL)
@@ -69,7 +73,9 @@ class MLATransformer(nn.Module):
         angles = rotation(positions_BL, self.config.qk_rope_head_dim, self.config.rope_theta)
         x_BLE = self.embed_tokens(ids_BL)
         for layer, block in enumerate(self.layers):
-            x_BLE = block(x_BLE, angles, packing, cache, layer)
+            x_BLE = run_block(self.recompute, block, x_BLE, angles, packing, cache, layer)
+        if cache is not None:
+            cache.filled(ids_BL.numel())
         return self.norm(x_BLE)
 
     def decode(self, ids_B: Tensor, positions_B: Tensor, cache: LatentCache) -> Tensor:

@@ -25,7 +25,9 @@ from components.training.layout import OPTIMIZER_FILE, curve_file
 from components.training.module import OptimizerState, PretrainModule, TrainingState
 from components.training.optimizer import state_tensors
 from components.training.resume import ProgressStore, Snapshot, progress_store
+from model.backends import default_backend
 from model.hf import load_pretrained
+from model.recompute import recompute_for
 
 
 def run(context: StageContext, name: str) -> None:
@@ -54,7 +56,9 @@ def build_module(
     plan: StagePlan, optimizer: OptimizerParams, execution: Execution, snapshot: Snapshot | None
 ) -> PretrainModule:
     """The module at the start of the stage, or where `snapshot` left it."""
-    model = load_pretrained(plan.predecessor)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_pretrained(plan.predecessor, default_backend(device))
+    model.recompute = recompute_for(plan.stage.sequence_tokens)
     model.config = replace(model.config, rope_theta=plan.stage.rope_theta)
     inherited = read_optimizer(plan.predecessor)
     state, optimizer_state = TrainingState(), None

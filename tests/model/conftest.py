@@ -38,7 +38,7 @@ def tiny() -> MLAConfig:
 def build() -> Callable[..., MLATransformer]:
     """A random model: wider weights than training starts from, and norms that are not all ones."""
 
-    def make(config: MLAConfig, seed: int = 0, attention: str = "flash") -> MLATransformer:
+    def make(config: MLAConfig, seed: int = 0, attention: str = "padded") -> MLATransformer:
         model = MLATransformer(config, attention)
         initialise(model, seed)
         generator = torch.Generator().manual_seed(seed)

@@ -53,26 +53,26 @@ def test_packing_finds_runs_positions_and_the_mask(rows: list[list[int]]) -> Non
 
 @given(rows=rows_of_documents, seed=st.integers(0, 2**16))
 @settings(max_examples=25, deadline=None)
-def test_flash_agrees_with_the_written_out_definition(
+def test_padded_agrees_with_the_written_out_definition(
     tiny: MLAConfig, build: Callable[..., MLATransformer], rows: list[list[int]], seed: int
 ) -> None:
-    flash, reference = build(tiny, seed, "flash"), build(tiny, seed, "reference")
+    padded, reference = build(tiny, seed, "padded"), build(tiny, seed, "reference")
     document_ids = ids_of(rows)
     ids = torch.randint(0, 97, document_ids.shape, generator=torch.Generator().manual_seed(seed))
     outputs = []
-    for model in (flash, reference):
+    for model in (padded, reference):
         logits = model(ids, document_ids_BL=document_ids)
         logits[document_ids != PADDING_ID].square().sum().backward()
         outputs.append((logits, [parameter.grad for parameter in model.parameters()]))
-    (flash_logits, flash_grads), (logits, grads) = outputs
-    assert flash_logits.isfinite().all() and logits.isfinite().all()
-    torch.testing.assert_close(flash_logits, logits, rtol=1e-4, atol=1e-4)
-    for found, expected in zip(flash_grads, grads, strict=True):
+    (padded_logits, padded_grads), (logits, grads) = outputs
+    assert padded_logits.isfinite().all() and logits.isfinite().all()
+    torch.testing.assert_close(padded_logits, logits, rtol=1e-4, atol=1e-4)
+    for found, expected in zip(padded_grads, grads, strict=True):
         assert found.isfinite().all()
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3 * max(1.0, float(expected.abs().max())))
 
 
-@pytest.mark.parametrize("attention", ["flash", "reference"])
+@pytest.mark.parametrize("attention", ["padded", "reference"])
 def test_changing_one_document_leaves_all_others_the_same_to_the_bit(
     tiny: MLAConfig, build: Callable[..., MLATransformer], attention: str
 ) -> None:
@@ -87,7 +87,7 @@ def test_changing_one_document_leaves_all_others_the_same_to_the_bit(
         assert not torch.equal(after[changed], before[changed])
 
 
-@pytest.mark.parametrize("attention", ["flash", "reference"])
+@pytest.mark.parametrize("attention", ["padded", "reference"])
 def test_packed_equals_alone(tiny: MLAConfig, build: Callable[..., MLATransformer], attention: str) -> None:
     model = build(tiny, 2, attention)
     lengths = [1, 9, 13]
@@ -102,7 +102,7 @@ def test_packed_equals_alone(tiny: MLAConfig, build: Callable[..., MLATransforme
 
 
 def test_a_row_of_only_padding_gives_finite_gradients(tiny: MLAConfig, build: Callable[..., MLATransformer]) -> None:
-    for attention in ("flash", "reference"):
+    for attention in ("padded", "reference"):
         model = build(tiny, 0, attention)
         model(torch.zeros(2, 8, dtype=torch.long), document_ids_BL=torch.full((2, 8), PADDING_ID)).sum().backward()
         assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)

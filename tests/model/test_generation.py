@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,6 +21,7 @@ from transformers import (
 
 from model import MLAConfig, MLATransformer, generate
 from model.cache import LatentCache
+from model.generate import prefill
 from model.sampling import Sampling
 
 
@@ -55,6 +56,25 @@ def test_cached_decoding_gives_the_logits_of_the_whole_pass(
             for row, prompt in enumerate(prompts):
                 whole = torch.tensor([prompt + tail[: step + 1, row].tolist()])
                 torch.testing.assert_close(logits_BV[row], model(whole)[0, -1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["padded", "reference"])
+@given(chunk_tokens=st.integers(1, 60), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_prefill_in_chunks_is_prefill(
+    tiny: MLAConfig, build: Callable[..., MLATransformer], attention: str, chunk_tokens: int, seed: int
+) -> None:
+    """Wherever the chunks cut: inside a prompt, between two, or past all of them."""
+    model, prompts = build(tiny, 6, attention), some_prompts(3, seed, longest=25)
+    ids_N = torch.tensor([token for prompt in prompts for token in prompt])
+    lengths_B = torch.tensor([len(prompt) for prompt in prompts])
+    caches = [LatentCache(tiny, lengths_B, 1, torch.float32) for _ in range(2)]
+    with torch.no_grad():
+        whole_BE = prefill(model, ids_N, lengths_B, caches[0], len(ids_N))
+        cut_BE = prefill(model, ids_N, lengths_B, caches[1], chunk_tokens)
+        torch.testing.assert_close(cut_BE, whole_BE, rtol=1e-4, atol=1e-4)
+        after = [model.decode(ids_N[:3], lengths_B, cache) for cache in caches]
+    torch.testing.assert_close(after[1], after[0], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -172,3 +192,34 @@ def test_the_smallest_and_largest_draws_stay_within_the_candidates() -> None:
     edges = torch.tensor([0.0, 1.0 - 2**-24])
     for options in ({}, {"top_k": 2}, {"top_p": 0.9}):
         assert set(Sampling(temperature=1.0, **options).choose(logits, None, edges).tolist()) <= {0, 1, 3}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.3])
+def test_a_grammar_constrains_each_row_on_its_own(
+    tiny: MLAConfig, build: Callable[..., MLATransformer], temperature: float
+) -> None:
+    """Prompt i may only alternate between i + 10 and i + 20; the last prompt is free."""
+    model, prompts = build(tiny, 5), some_prompts(4)
+
+    def permitted(prompt: int, new_ids: Sequence[int]) -> list[int] | None:
+        return None if prompt == 3 else [prompt + 10 if len(new_ids) % 2 else prompt + 20]
+
+    answers = generate(model, prompts, max_new_tokens=6, temperature=temperature, seed=1, permitted=permitted)
+    assert answers[:3] == [[i + 20, i + 10] * 3 for i in range(3)]
+    assert answers[3] == generate(model, prompts, max_new_tokens=6, temperature=temperature, seed=1)[3]
+    with pytest.raises(ValueError, match=r"prompts\[0\]: no id is permitted"):
+        generate(model, prompts, max_new_tokens=6, permitted=lambda prompt, new_ids: [])
+
+
+def test_an_answer_ends_where_its_reader_says_it_is_complete(
+    tiny: MLAConfig, build: Callable[..., MLATransformer]
+) -> None:
+    """As a stop string does: the reader decodes what there is so far. Rows end at their own places."""
+    model, prompts = build(tiny, 5), some_prompts(5)
+    whole = generate(model, prompts, max_new_tokens=12)
+    marks = {tuple(answer[: 2 * number + 1]) for number, answer in enumerate(whole)}
+    ended = generate(model, prompts, max_new_tokens=12, finished=lambda new_ids: tuple(new_ids) in marks)
+    shortest = [
+        next((answer[:end] for end in range(1, 13) if tuple(answer[:end]) in marks), answer) for answer in whole
+    ]
+    assert ended == shortest and len({len(answer) for answer in ended}) > 1

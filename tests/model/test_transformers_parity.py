@@ -49,7 +49,7 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
     return ((a - b).abs().max() / b.abs().max()).item()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(50))
 def test_logits_loss_gradients_and_greedy_tokens(
     seed: int, tmp_path: Path, build: Callable[..., MLATransformer]
 ) -> None:
@@ -75,6 +75,24 @@ def test_logits_loss_gradients_and_greedy_tokens(
     prompt = ids[:1, :9]
     expected = other.generate(prompt, max_new_tokens=20, do_sample=False, eos_token_id=None, pad_token_id=0)
     assert generate(ours, prompt.tolist(), max_new_tokens=20) == [expected[0, 9:].tolist()]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_in_bfloat16_we_round_no_worse(seed: int, tmp_path: Path, build: Callable[..., MLATransformer]) -> None:
+    """Both are compared with the definition in float64: agreeing in bfloat16 would mean rounding alike, not right."""
+    config = random_config(seed)
+    ours = build(config, seed).to(torch.bfloat16)
+    other = theirs(ours, tmp_path)
+    exact = MLATransformer(config, attention="reference").double()
+    exact.load_state_dict(ours.state_dict())
+    ids = torch.randint(3, config.vocab_size, (2, 33), generator=torch.Generator().manual_seed(seed))
+    truth = exact(ids)
+    assert truth.dtype == torch.float64
+    found, expected = (
+        torch.stack([a.double(), truth]).diff(dim=0).abs().mean() for a in (ours(ids), other(ids).logits)
+    )
+    assert found <= 1.25 * expected
+    assert relative(ours.float()(ids), truth.float()) <= 1e-5
 
 
 def test_files_survive_a_trip_through_transformers_byte_for_byte(
