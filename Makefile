@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 TORCH := torch==2.13.0
 
-.PHONY: help run test up down chat plan check lock clean
+.PHONY: help run test up down chat plan check bench lock clean
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -39,6 +39,11 @@ plan: $(VENV)/runtime  ## What a run would do and why, without doing it (PRESET=
 
 check: $(VENV)/dev  ## Lint, format, types, the direction of imports
 	@ruff check . && ruff format --check --quiet . && mypy && lint-imports --no-cache | tail -n 2
+
+bench: $(VENV)/runtime  ## Ratios on this CPU, side by side with transformers and llama.cpp, into docs/benchmarks/
+	@mkdir -p docs/benchmarks
+	@for name in train_step decode loss attention; do \
+	  $(VENV)/bin/python -m benchmarks.$$name | tee docs/benchmarks/$$name.txt || exit 1; done
 
 lock: $(VENV)/dev  ## Resolve the dependencies anew and write requirements/
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu -o requirements/runtime.txt

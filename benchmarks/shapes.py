@@ -1,0 +1,56 @@
+"""The shape benchmarks run: the published model's head widths and ranks in proportion, small enough for two cores."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from model import MLAConfig, MLATransformer
+from model.hf import export_pretrained
+from model.init import initialise
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def shape(*, layers: int, context_tokens: int, vocab_size: int = 8192) -> MLAConfig:
+    """512 wide with eight heads of 128 + 64 and 128."""
+    return MLAConfig(
+        vocab_size=vocab_size,
+        hidden_size=512,
+        intermediate_size=1536,
+        num_hidden_layers=layers,
+        num_attention_heads=8,
+        q_lora_rank=384,
+        kv_lora_rank=128,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
+        max_position_embeddings=context_tokens,
+        rope_theta=1_600_000.0,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+
+
+def random_model(config: MLAConfig, dtype: torch.dtype, device: torch.device) -> MLATransformer:
+    model = MLATransformer(config)
+    initialise(model, 0)
+    return model.to(device, dtype)
+
+
+def as_transformers(model: MLATransformer) -> PreTrainedModel:
+    """The same weights in transformers' own Youtu model, with its fastest attention for this device."""
+    from transformers import AutoModelForCausalLM
+
+    with tempfile.TemporaryDirectory() as directory:
+        export_pretrained(model, Path(directory))
+        loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=model.head_weight.dtype, attn_implementation="sdpa"
+        )
+    return loaded.to(model.head_weight.device)  # type: ignore[arg-type]  # their stub narrows `to`
