@@ -4,7 +4,8 @@ config.json and model.safetensors hold the model, generation_config.json the spe
 in the last, as in the published model: transformers 5.23 zeroes the embedding of a `pad_token_id` named in
 config.json while loading, and with tied embeddings that changes logits.
 
-Export and import are exact: weights keep their bits, and exporting what was imported gives the same two files.
+Export and import are exact: weights keep their bits, and exporting what was imported gives the same files. Import also
+reads weights cut into several files, a redundant head, and the older `youtu_llm` layout of config.json.
 Anything foreign, torn or not finite is refused with a ValueError that names the field and the remedy.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -28,6 +29,7 @@ from model.transformer import MLATransformer
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
 GENERATION_FILE = "generation_config.json"
 _PREFIX = "model."
 _HEAD = "lm_head.weight"
@@ -71,10 +73,30 @@ class _YoutuFile(BaseModel):
     eos_token_id: int
     pad_token_id: None = Field(None, description="belongs into generation_config.json: see the module")
     rope_parameters: _Rope = Field(description="transformers 5 reads theta here and nowhere else")
+    rope_scaling: None = Field(None, description="the older place of a scaled rope, which this model has not")
     rope_interleave: Literal[True] = True
     hidden_act: Literal["silu"] = "silu"
     attention_bias: Literal[False] = False
     tie_word_embeddings: Literal[True] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_the_older_layout(cls, raw: object) -> object:
+        """Before transformers took the model in, its own code wrote `youtu_llm`, and theta and type elsewhere."""
+        if not isinstance(raw, dict) or raw.get("model_type") != "youtu_llm":
+            return raw
+        new = raw | {"model_type": "youtu", "architectures": ["YoutuForCausalLM"]}
+        if "rope_theta" in raw:
+            new.setdefault("rope_parameters", {"rope_type": "default", "rope_theta": raw["rope_theta"]})
+        if "torch_dtype" in raw:
+            new.setdefault("dtype", raw["torch_dtype"])
+        return new
+
+
+class _Index(BaseModel):
+    """Which file holds which tensor, where weights are cut into several."""
+
+    weight_map: dict[str, str] = Field(min_length=1)
 
 
 class _GenerationFile(BaseModel):
@@ -128,7 +150,7 @@ def load_pretrained(directory: Path, attention: AttentionBackend = "padded") -> 
     """Read a Youtu checkpoint in the type it is stored in. Raises ValueError as the module says."""
     directory = Path(directory)
     config, dtype = load_config(directory)
-    weights = _read_weights(directory / WEIGHTS_FILE)
+    weights = _read_weights(directory)
     with torch.device("meta"):
         model = MLATransformer(config, attention)
     expected = {_PREFIX + name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -187,11 +209,26 @@ def _read(schema: type[_File], path: Path) -> _File:
         raise ValueError(f"{path}: {field}: {first['msg']}; give the {path.name} of a Youtu checkpoint") from None
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
+def _read_weights(directory: Path) -> dict[str, Tensor]:
+    """All tensors: of one file, or of the files that an index names. Pickles are never opened: they can run code."""
+    index = directory / INDEX_FILE
+    if (directory / WEIGHTS_FILE).exists() or not index.exists():
+        return _read_tensors(directory / WEIGHTS_FILE)
+    weights: dict[str, Tensor] = {}
+    for name in sorted(set(_read(_Index, index).weight_map.values())):
+        if Path(name).name != name:
+            raise ValueError(f"{index}: weight_map names {name!r}; weights must lie beside their index")
+        weights |= _read_tensors(directory / name)
+    return weights
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise ValueError(f"{path}: missing; restore the checkpoint") from None
+        pickles = sorted(found.name for found in path.parent.glob("*.bin"))
+        remedy = f"convert {pickles[0]} to safetensors first, pickles can run code" if pickles else "restore it"
+        raise ValueError(f"{path}: missing; {remedy}") from None
     except SafetensorError as error:
         raise ValueError(f"{path}: not a whole safetensors file ({error}); restore the checkpoint") from None
 

@@ -12,7 +12,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import MLAConfig, MLATransformer
-from model.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_config, load_pretrained
+from model.hf import (
+    CONFIG_FILE,
+    GENERATION_FILE,
+    INDEX_FILE,
+    WEIGHTS_FILE,
+    export_pretrained,
+    load_config,
+    load_pretrained,
+)
 
 
 @pytest.fixture
@@ -41,6 +49,8 @@ def edit_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], No
         ({"kv_lora_rank": "absent"}, "kv_lora_rank: Field required"),
         ({"q_lora_rank": None}, "q_lora_rank"),
         ({"rope_parameters": "absent", "rope_theta": 1e4}, "rope_parameters: Field required"),
+        ({"model_type": "youtu_llm", "rope_parameters": "absent"}, "rope_parameters: Field required"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "rope_scaling"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rope_parameters.rope_type"),
         ({"rope_interleave": False}, "rope_interleave"),
         ({"attention_bias": True}, "attention_bias"),
@@ -113,3 +123,19 @@ def test_integer_models_cannot_be_exported(
 ) -> None:
     with pytest.raises(ValueError, match=r"dtype = torch.float64: cannot be exported"):
         export_pretrained(build(tiny).double(), tmp_path)
+
+
+def test_a_pickle_is_never_opened(checkpoint: Path) -> None:
+    (checkpoint / WEIGHTS_FILE).rename(checkpoint / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"missing; convert pytorch_model.bin to safetensors first, pickles can run"):
+        load_pretrained(checkpoint)
+
+
+def test_an_index_that_points_elsewhere_is_refused(checkpoint: Path) -> None:
+    (checkpoint / WEIGHTS_FILE).rename(checkpoint.parent / "elsewhere.safetensors")
+    (checkpoint / INDEX_FILE).write_text('{"weight_map": {"model.norm.weight": "../elsewhere.safetensors"}}')
+    with pytest.raises(ValueError, match=r"weight_map names '../elsewhere.safetensors'; weights must lie beside"):
+        load_pretrained(checkpoint)
+    (checkpoint / INDEX_FILE).write_text('{"weight_map": {"model.norm.weight": "gone.safetensors"}}')
+    with pytest.raises(ValueError, match=r"gone.safetensors: missing; restore it"):
+        load_pretrained(checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_files_survive_a_trip_through_transformers_byte_for_byte(
     export_pretrained(load_pretrained(tmp_path / "theirs"), tmp_path / "back")
     for name in (CONFIG_FILE, WEIGHTS_FILE, GENERATION_FILE):
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "back" / name).read_bytes(), name
+
+
+def test_weights_in_several_files_and_the_older_config_come_back_the_same(
+    tiny: MLAConfig, tmp_path: Path, build: Callable[..., MLATransformer]
+) -> None:
+    """As the published checkpoints lie on the hub: cut by transformers, config.json as Youtu's own code wrote it."""
+    model = build(tiny).to(torch.bfloat16)
+    theirs(model, tmp_path / "ours").save_pretrained(tmp_path / "cut", max_shard_size="20KB")
+    assert len(list((tmp_path / "cut").glob("*.safetensors"))) > 2
+    config = json.loads((tmp_path / "cut" / CONFIG_FILE).read_text())
+    config |= {"model_type": "youtu_llm", "architectures": ["YoutuForCausalLM"], "torch_dtype": config.pop("dtype")}
+    config |= {"rope_theta": config.pop("rope_parameters")["rope_theta"], "rope_scaling": None}
+    (tmp_path / "cut" / CONFIG_FILE).write_text(json.dumps(config))
+    loaded = load_pretrained(tmp_path / "cut")
+    assert loaded.config == tiny
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), model.parameters(), strict=True))
 
 
 def test_the_padding_row_keeps_its_weights(
