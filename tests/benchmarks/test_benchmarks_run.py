@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("train_step", "--tokens 64 --dtypes float32", {"times faster", "loss difference"}),
         ("decode", "--contexts 40 --tokens 3", {"times faster", "llama.cpp ms/token"}),
         ("loss", "--tokens 96 --vocabularies 500 --dtypes bfloat16", {"gradient difference"}),
+        ("pretrain", "--tokens 64 --recompute pointwise", {"tokens/s", "TFLOP/s"}),
         ("attention", "--tokens 64 --heads 2 --dtype float32", {"forward ms", "forward and backward ms"}),
     ],
 )
