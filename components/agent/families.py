@@ -9,13 +9,19 @@ from components.agent.code_repair import CodeRepairFamily
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
+from components.agent.mathematics import mathematics_families
 from components.params import BadInput
 from components.validation import suggest
 
 
 def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
     """Every family by name. Those that look things up search in `knowledge`."""
-    families: list[TaskFamily] = [*arithmetic_families(knowledge), *lookup_families(knowledge), CodeRepairFamily()]
+    families: list[TaskFamily] = [
+        *arithmetic_families(knowledge),
+        *lookup_families(knowledge),
+        CodeRepairFamily(),
+        *mathematics_families(),
+    ]
     return {family.name: family for family in families}
 
 
