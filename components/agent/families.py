@@ -10,6 +10,7 @@ from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
 from components.agent.mathematics import mathematics_families
+from components.agent.worlds.families import world_families
 from components.params import BadInput
 from components.validation import suggest
 
@@ -21,6 +22,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         *lookup_families(knowledge),
         CodeRepairFamily(),
         *mathematics_families(),
+        *world_families(),
     ]
     return {family.name: family for family in families}
 
