@@ -120,12 +120,13 @@ def decide(question: Question, rng: random.Random, wrong_branch: bool) -> Oracle
     # A substitution that holds shows that there is a solution; the number that decides may then go without saying.
     skip = question.outcome == "value" and rng.random() < 0.3
     for probe in () if skip else question.probes:
-        plan = rng.choice(("Find {}.", "Look at {}.")).format(probe.goal)
+        plan = rng.choice(("Find {}.", "Look at {}.", "")).format(probe.goal)
         seen = yield _turn(evaluate_call(probe.expression), analysis, plan, reflection, label)
         assert seen.content == show(probe.value)
         reflection, label = told(rng, probe.goal, seen.content), "good"
     for where in [question.solution] if question.solution else question.witnesses:
-        plan = "Put in what solves it." if question.solution else rng.choice(("Try one that fits.", "Does this fit?"))
+        plans = ("Put in what solves it.", "") if question.solution else ("Try one that fits.", "Does this fit?", "")
+        plan = rng.choice(plans)
         seen = yield _turn(check_call(question.statement, where), analysis, plan, reflection, label)
         assert seen.content.startswith("holds"), seen.content
         reflection, label = f"It {seen.content}.", "good"

@@ -228,9 +228,7 @@ def _power(exponent: int, squares: int) -> Schema:
         analyses=("A power modulo a number.", "Square and reduce.", "Repeated squaring keeps the numbers small."),
         misconceptions=(
             Misconception(name="exponent as factor", compute=f"b*{exponent} % m", lesson="An exponent counts factors"),
-            Misconception(
-                name="exponent reduced", compute=f"b**({exponent} % m) % m", lesson="An exponent is not reduced"
-            ),
+            Misconception(name="one factor too few", compute=f"b**({exponent}-1) % m", lesson="Every factor counts"),
         ),
     )
 

@@ -196,5 +196,3 @@ ARRANGE = _rule(
     _wrong("squared", "n*n", "Each place leaves one choice fewer for the next"),
     _wrong("one too few", "fact(n-1)", "Every place counts, the first one too"),
 )  # fmt: skip
-
-RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))
