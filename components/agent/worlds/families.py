@@ -7,23 +7,31 @@ dialect in which they are shown.
 from __future__ import annotations
 
 import random
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from components.agent.draws import named_rng
 from components.agent.environment import Environment, Oracle, Split, Task
 from components.agent.worlds.database import state_hash
 from components.agent.worlds.dialect import Dialect, draw_dialect
-from components.agent.worlds.environment import Expectation, Verdict, WorldEnvironment
-from components.agent.worlds.faults import Fault, draw_fault
-from components.agent.worlds.interpreter import after, holds, value_of
+from components.agent.worlds.drafts import (
+    Draft,
+    end_hash,
+    grounds,
+    looks,
+    mixed,
+    named_keys,
+    needed_tools,
+    plan_of,
+    reachable,
+    words_of,
+)
+from components.agent.worlds.environment import Expectation, WorldEnvironment
+from components.agent.worlds.faults import draw_fault
 from components.agent.worlds.oracle import Solver, offering
-from components.agent.worlds.planner import keys_of, plan_writes, unnecessary
 from components.agent.worlds.registry import worlds_of
 from components.agent.worlds.requests import (
-    Request,
     draw_pair,
     draw_request,
     populate,
@@ -31,7 +39,7 @@ from components.agent.worlds.requests import (
     say_request,
     show_action,
 )
-from components.agent.worlds.schema import Action, World, Write, combine
+from components.agent.worlds.schema import World, combine
 
 _PAIR_SHARE = 0.4
 _ENFORCED_SHARE = 0.5
@@ -39,30 +47,6 @@ _NO_TOOL_SHARE = 0.25
 _CONFIRMED_SHARE = 0.5  # of the writes whose fault shows itself
 _MORE_TOOLS = (1, 4)
 _MANY_TOOLS = (10, 16)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A task before it is written down. `reads` and `writes` are the oracle's plan; `omitted` is a parameter the
-    request leaves out, `withheld` a tool that is not offered."""
-
-    world: World
-    request: Request
-    reads: tuple[Action, ...] = ()
-    writes: tuple[Action, ...] = ()
-    verdict: Verdict = "done"
-    omitted: str = ""
-    withheld: str = ""
-    enforced: bool = True
-    confirms: bool = True
-    fault: Fault | None = None
-
-    @property
-    def asked(self) -> Write:
-        """The tool the (first) request is about."""
-        tool = self.world.tools[self.request.actions[0].tool]
-        assert isinstance(tool, Write)
-        return tool
 
 
 class WorldFamily(ABC):
@@ -77,13 +61,13 @@ class WorldFamily(ABC):
 
     def expect(self, draft: Draft, dialect: Dialect) -> Expectation:
         """What the right answer is: by default that the plan's end state is reached."""
-        return Expectation(verdict="done", end=_end(draft))
+        return Expectation(verdict="done", end=end_hash(draft))
 
     def offer(self, rng: random.Random, draft: Draft) -> list[str]:
         """The tools the plan needs, the tool that is asked for and a few more of the world, in any order."""
-        needed = _needed(draft)
+        needed = needed_tools(draft)
         others = [name for name in draft.world.tools if name not in needed]
-        return _mixed(rng, needed, others, rng.randint(*_MORE_TOOLS))
+        return mixed(rng, needed, others, rng.randint(*_MORE_TOOLS))
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
@@ -131,7 +115,7 @@ class SingleFamily(WorldFamily):
     def draft(self, rng: random.Random, worlds: Sequence[World]) -> Draft:
         world = rng.choice(worlds)
         request = draw_request(rng, world, by_name=False, tools=world.writes)
-        return Draft(world=world, request=request, writes=_plan(world, request))
+        return Draft(world=world, request=request, writes=plan_of(world, request))
 
 
 class ChainFamily(WorldFamily):
@@ -145,7 +129,9 @@ class ChainFamily(WorldFamily):
             request = draw_pair(rng, world)
         else:
             request = draw_request(rng, world, by_name=True, tools=world.writes)
-        return Draft(world=world, request=request, reads=tuple(reads_for(world, request)), writes=_plan(world, request))
+        return Draft(
+            world=world, request=request, reads=tuple(reads_for(world, request)), writes=plan_of(world, request)
+        )
 
 
 class MissingFamily(WorldFamily):
@@ -158,18 +144,18 @@ class MissingFamily(WorldFamily):
         request = draw_request(
             rng, world, by_name=rng.random() < 0.5, tools=[tool for tool in world.writes if tool.tails]
         )
-        draft = Draft(world=world, request=request, reads=tuple(_looks(world, request)), verdict="missing")
+        draft = Draft(world=world, request=request, reads=tuple(looks(world, request)), verdict="missing")
         return replace(draft, omitted=rng.choice(list(draft.asked.tails)))
 
     def expect(self, draft: Draft, dialect: Dialect) -> Expectation:
         params = dialect.params[draft.asked.name]
         return Expectation(
             verdict="missing",
-            end=_end(draft),
-            seen=tuple(_named(draft)),
-            says=_words(params[draft.omitted]),
+            end=end_hash(draft),
+            seen=tuple(named_keys(draft)),
+            says=words_of(params[draft.omitted]),
             silent_on=tuple(
-                word for name, surface in params.items() if name != draft.omitted for word in _words(surface)
+                word for name, surface in params.items() if name != draft.omitted for word in words_of(surface)
             ),
         )
 
@@ -186,11 +172,11 @@ class RefusalFamily(WorldFamily):
         draft = Draft(world=world, request=request, verdict="refused", enforced=rng.random() < _ENFORCED_SHARE)
         if request.by_name:
             return replace(draft, reads=tuple(reads_for(world, request)))
-        (key, _), *_ = _grounds(draft)
+        (key, _), *_ = grounds(draft)
         return replace(draft, reads=(show_action(world, key),))
 
     def expect(self, draft: Draft, dialect: Dialect) -> Expectation:
-        return Expectation(verdict="refused", end=_end(draft), grounds=tuple(_grounds(draft)))
+        return Expectation(verdict="refused", end=end_hash(draft), grounds=tuple(grounds(draft)))
 
 
 class IrrelevantFamily(WorldFamily):
@@ -203,9 +189,9 @@ class IrrelevantFamily(WorldFamily):
         without_tool = rng.random() < _NO_TOOL_SHARE
         while True:
             request = draw_request(rng, base, by_name=True, tools=base.writes)
-            plan = _plan(base, request)
+            plan = plan_of(base, request)
             left = offering(base, [tool.name for tool in base.writes if tool.name != request.actions[0].tool])
-            if not without_tool or not _reachable(left, base, request):
+            if not without_tool or not reachable(left, base, request):
                 break
         rows = dict(request.rows)
         for other in others:
@@ -223,12 +209,12 @@ class IrrelevantFamily(WorldFamily):
     def expect(self, draft: Draft, dialect: Dialect) -> Expectation:
         if not draft.withheld:
             return super().expect(draft, dialect)
-        return Expectation(verdict="failed", end=_end(draft), seen=tuple(_named(draft)), says=("no", "tool"))
+        return Expectation(verdict="failed", end=end_hash(draft), seen=tuple(named_keys(draft)), says=("no", "tool"))
 
     def offer(self, rng: random.Random, draft: Draft) -> list[str]:
-        needed = _needed(draft)
+        needed = needed_tools(draft)
         others = [name for name in draft.world.tools if name not in needed and name != draft.withheld]
-        return _mixed(rng, needed, others, rng.randint(*_MANY_TOOLS) - len(needed))
+        return mixed(rng, needed, others, rng.randint(*_MANY_TOOLS) - len(needed))
 
 
 class FaultFamily(WorldFamily):
@@ -245,7 +231,7 @@ class FaultFamily(WorldFamily):
             fault = draw_fault(rng, action.tool)
             left = offering(world, [tool.name for tool in world.writes if tool.name != action.tool])
             # Where another way leads to the goal, giving up would be wrong.
-            if _plan(world, request) == (action,) and (fault.can_be_overcome or not _reachable(left, world, request)):
+            if plan_of(world, request) == (action,) and (fault.can_be_overcome or not reachable(left, world, request)):
                 break
         silent = fault.form in ("no_op", "none")
         return Draft(
@@ -262,7 +248,7 @@ class FaultFamily(WorldFamily):
         if draft.verdict == "done":
             return super().expect(draft, dialect)
         start = state_hash(draft.request.rows)
-        return Expectation(verdict="failed", end=start, says=_words(dialect.names[draft.asked.name]))
+        return Expectation(verdict="failed", end=start, says=words_of(dialect.names[draft.asked.name]))
 
 
 def world_families() -> list[WorldFamily]:
@@ -274,68 +260,3 @@ def world_families() -> list[WorldFamily]:
         IrrelevantFamily(),
         FaultFamily(),
     ]
-
-
-def _plan(world: World, request: Request) -> tuple[Action, ...]:
-    """The planner's way to where the requested actions lead."""
-    goal = after(world, request.actions, request.rows)
-    assert goal is not None, "a request can be carried out"
-    plan = plan_writes(world, request.rows, goal, values=request.values, max_writes=len(request.actions))
-    assert plan and not unnecessary(world, request.rows, goal, plan)
-    return tuple(plan)
-
-
-def _reachable(others: World, whole: World, request: Request) -> bool:
-    """Whether the writes of `others` alone lead where the requested actions lead."""
-    goal = after(whole, request.actions, request.rows)
-    assert goal is not None
-    return plan_writes(others, request.rows, goal, values=request.values, max_writes=3) is not None
-
-
-def _end(draft: Draft) -> str:
-    end = after(draft.world, draft.writes, draft.request.rows)
-    assert end is not None
-    return state_hash(end)
-
-
-def _named(draft: Draft) -> list[str]:
-    """The keys of the rows that the plan's reads show because the request names them."""
-    keys = keys_of(draft.world, draft.request.actions)
-    return keys if draft.request.by_name else keys[:1]
-
-
-def _looks(world: World, request: Request) -> list[Action]:
-    """What is looked at before a question is asked back: the rows that are named, or the first of the ids."""
-    if request.by_name:
-        return reads_for(world, request)
-    return [show_action(world, keys_of(world, request.actions)[0])]
-
-
-def _grounds(draft: Draft) -> list[tuple[str, str]]:
-    """The rows that show that a policy forbids the call, each with the word that says so."""
-    (action,), rows, found = draft.request.actions, draft.request.rows, []
-    for policy in draft.asked.policies:
-        if holds(draft.world, policy.when, action.arguments, rows):
-            value = str(value_of(draft.world, policy.fact, action.arguments, rows))
-            found.append((str(action.arguments[policy.fact.name]), policy.fact.column if value == "yes" else value))
-    return found
-
-
-def _needed(draft: Draft) -> list[str]:
-    names = [action.tool for action in (*draft.reads, *draft.writes)]
-    if not draft.withheld:
-        names += [action.tool for action in draft.request.actions]
-    if draft.fault is not None:
-        action, arg = draft.request.actions[0], draft.asked.changed_arg
-        assert arg is not None
-        names.append(show_action(draft.world, str(action.arguments[arg])).tool)
-    return list(dict.fromkeys(names))
-
-
-def _mixed(rng: random.Random, needed: list[str], others: list[str], more: int) -> list[str]:
-    chosen = [*needed, *rng.sample(others, max(0, min(len(others), more)))]
-    return rng.sample(chosen, len(chosen))
-
-
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\w+", name.casefold()))

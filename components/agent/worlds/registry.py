@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from components.agent.environment import Split
+from components.agent.worlds.declared.calendar import CALENDAR
+from components.agent.worlds.declared.clinic import CLINIC
 from components.agent.worlds.declared.desks import COLLEGE, HELPDESK
 from components.agent.worlds.declared.lending import FLEET, LIBRARY
-from components.agent.worlds.declared.scheduling import CALENDAR, CLINIC
 from components.agent.worlds.declared.stocks import BANK, WAREHOUSE
 from components.agent.worlds.schema import World
 
