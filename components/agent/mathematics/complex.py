@@ -24,7 +24,7 @@ from components.agent.mathematics.rules import (
 
 
 def _draw_quadratic(rng: random.Random) -> Givens:
-    x, y = rng.sample([*range(-15, 0), *range(1, 16)], 2)
+    x, y = rng.sample([*range(-30, 0), *range(1, 31)], 2)
     return {"b": -(x + y), "c": x * y}
 
 
@@ -94,12 +94,12 @@ def _draw_multiples(rng: random.Random) -> Givens:
 
 
 def _draw_groups(rng: random.Random) -> Givens:
-    w, m = rng.randint(3, 12), rng.randint(3, 12)
+    w, m = rng.randint(3, 20), rng.randint(3, 20)
     return {"w": w, "m": m, "k": rng.randint(1, min(4, w - 1)), "j": rng.randint(2, min(4, m - 1))}
 
 
 def _draw_letters(rng: random.Random) -> Givens:
-    n = rng.randint(4, 10)
+    n = rng.randint(4, 14)
     r = rng.randint(2, n - 2)
     return {"n": n, "r": r, "s": rng.randint(1, n - r - 1)}
 
@@ -110,7 +110,7 @@ def _at_least_one(size: int) -> Schema:
     return Schema(
         name=f"at_least_one_of_{size}",
         givens=dict.fromkeys("nwmk", "natural"),
-        draw=lambda rng: (lambda w, m: {"n": w + m, "w": w, "m": m, "k": size})(rng.randint(2, 15), rng.randint(3, 15)),
+        draw=lambda rng: (lambda w, m: {"n": w + m, "w": w, "m": m, "k": size})(rng.randint(2, 25), rng.randint(3, 25)),
         steps=(
             Step(output="u", rule=CHOOSE, inputs=("n", "k"), goal="the number of all teams"),
             Step(output="v", rule=CHOOSE, inputs=("m", "k"), goal="the number of teams without"),

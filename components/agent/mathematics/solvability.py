@@ -124,7 +124,7 @@ def _decide_system(givens: Givens) -> Question:
 def _draw_quadratic(rng: random.Random, outcome: Outcome) -> Givens:
     while True:
         if outcome == "value":
-            x, y = rng.sample([*range(-15, 0), *range(1, 16)], 2)
+            x, y = rng.sample([*range(-30, 0), *range(1, 31)], 2)
             if x + y:
                 return {"b": -(x + y), "c": x * y}
         b, c = _nonzero(rng, 12), rng.randint(2, 60)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -37,7 +38,8 @@ CHECK = ToolSpec(
     },
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_NUMBER = re.compile(r"(?<![\w./])-?\d+(?:\.\d+|/[1-9]\d*)?(?![\w/])")
+# Bounded, because Python refuses to read integers of thousands of digits.
+_NUMBER = re.compile(r"(?<![\w./])-?[0-9]{1,50}(?:\.[0-9]{1,50}|/[1-9][0-9]{0,49})?(?![\w/])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +88,8 @@ class MathEnvironment(ToolEnvironment):
 
     def was_computed(self, value: Fraction, numbers: tuple[int, ...] = ()) -> bool:
         """Whether an operation gave `value`, from an expression in which all of `numbers` (their sizes) stand."""
-        return any(
-            side.value == value and all(side.numbers[abs(number)] >= numbers.count(number) for number in numbers)
-            for side in self.computed
-        )
+        sizes = Counter(map(abs, numbers))
+        return any(side.value == value and side.numbers >= sizes for side in self.computed)
 
     def fits(self, statement: str, values: dict[str, Fraction]) -> bool:
         """Whether `values` were put to a check and satisfy `statement`, the task's own and not the caller's."""

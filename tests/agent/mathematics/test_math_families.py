@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from components.agent.mathematics.expressions import judge, read_bindings
 from components.agent.mathematics.solve import MAX_TURNS, SolveFamily, contradicts
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.trajectories.check import find_faults
+from components.trajectories.record import Record, content_sha
 from components.trajectories.replay import replay
 from components.trajectories.synthesize import Synthesizer
 
@@ -76,6 +78,29 @@ def test_records_pass_every_check_and_replay(name: str) -> None:
     assert len({record.id for record in records}) == len(records)
     assert sum(any(step.label == "wrong" for step in record.steps) for record in records) == 50
     assert len({"".join(step.phase[0] for step in record.steps) for record in records}) >= 6, "granularity varies"
+
+
+def _edited(record: Record, index: int, **change: Any) -> Record:
+    """The record with one step changed, under a new id."""
+    tree = record.model_dump(mode="json")
+    tree["steps"][index].update(change)
+    return Record.model_validate(tree).identified()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_planted_faults_are_caught(name: str) -> None:
+    synthesizer = Synthesizer(dict(FAMILIES), "none")
+    for record in (synthesizer.episode(name, seed, 1.0) for seed in range(12)):
+        reflections = [step.i for step in record.steps if step.phase == "reflection"]
+        actions = [step for step in record.steps if step.phase == "action"]
+        wrong = next(step.i for step in actions if step.label == "wrong")
+        assert "wrong_steps" in find_faults(_edited(record, wrong, loss=1.0), ())
+        for index in reflections:
+            assert "traces" in find_faults(_edited(record, index, text="It is 987654."), ())
+        for action in actions:
+            for content in ("holds", "987654"):
+                changed = [action.obs[0].model_dump() | {"content": content, "sha": content_sha(content)}]
+                assert replay(_edited(record, action.i, obs=changed), FAMILIES) is not None
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.agent.environment import Environment, Task, TaskFamily
 from components.agent.mathematics import mathematics_families
@@ -141,3 +143,22 @@ def test_numbers_of_an_answer() -> None:
     assert [str(number) for number in read_numbers("x = -3/4, y is 1,234 or 2.5. a7 7b 3/0 5-3")] == [
         "-3/4", "1234", "5/2", "5", "3",
     ]  # fmt: skip
+
+
+_hostile = st.text(max_size=30) | st.text("0123456789-+*/%=;<>, xyst()", max_size=60) | st.just("9" * 5000)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(FAMILIES)), st.integers(0, 99), _hostile, _hostile, _hostile)
+def test_whatever_a_policy_sends_is_answered_and_judged(
+    name: str, seed: int, expression: str, statement: str, answer: str
+) -> None:
+    environment = FAMILIES[name].start(FAMILIES[name].sample(seed, "train"))
+    calls = (
+        evaluate_call(expression),
+        check_call(statement, {"x": expression}),
+        ToolCall(name="check", arguments={"statement": "x=x", "where": statement}),
+        ToolCall(name="evaluate", arguments={}),
+    )
+    assert all(environment.execute(call).status in ("ok", "error") for call in calls)
+    assert environment.verify(answer) in (True, False)
