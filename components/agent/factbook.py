@@ -23,6 +23,7 @@ SEARCH = ToolSpec(
     parameters={"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
 )
 NO_RESULTS = "no results"
+NO_WORDS = "the query has no words"
 _RESULTS = 2
 _MAX_QUERY_WORDS = 16
 _STOP_WORDS = frozenset(("a", "an", "are", "does", "have", "in", "is", "it", "its", "of", "the", "what", "which"))
@@ -76,20 +77,26 @@ class Knowledge:
 
     def search(self, query: str) -> Observation:
         """The best passages for the words of `query`, one a line."""
-        found = re.findall(r"\w+", query.lower())
-        words = list(dict.fromkeys(word for word in found if word not in _STOP_WORDS))[:_MAX_QUERY_WORDS]
-        if not words:
-            return Observation(status="error", content="the query has no words")
+        words = match_expression(query)
+        if words is None:
+            return Observation(status="error", content=NO_WORDS)
         rows = self._index.execute(
             "SELECT country, field, value FROM passage WHERE passage MATCH ? "
             "ORDER BY bm25(passage, 2.0, 1.5, 0.5), rowid LIMIT ?",
-            (" OR ".join(f'"{word}"' for word in words), _RESULTS),
+            (words, _RESULTS),
         )
         return Observation(status="ok", content="\n".join(_line(*row) for row in rows) or NO_RESULTS)
 
     def passage(self, country: str, field: str) -> str:
         """The line the search tool shows for one fact."""
         return _line(country, spoken(field), self.facts[country][field])
+
+
+def match_expression(query: str) -> str | None:
+    """A person's query as an FTS5 expression, any of its words; None where it has none."""
+    found = re.findall(r"\w+", query.lower())
+    words = list(dict.fromkeys(word for word in found if word not in _STOP_WORDS))[:_MAX_QUERY_WORDS]
+    return " OR ".join(f'"{word}"' for word in words) or None
 
 
 def spoken(field: str) -> str:

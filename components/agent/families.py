@@ -10,6 +10,7 @@ from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
 from components.agent.mathematics import mathematics_families
+from components.agent.research.families import research_families
 from components.agent.worlds.families import world_families
 from components.params import BadInput
 from components.validation import suggest
@@ -23,6 +24,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         CodeRepairFamily(),
         *mathematics_families(),
         *world_families(),
+        *research_families(knowledge),
     ]
     return {family.name: family for family in families}
 

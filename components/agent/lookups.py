@@ -56,9 +56,7 @@ class SearchEnvironment(Toolbox):
     def verify(self, answer: str) -> bool:
         """The answer is the value, or a short sentence that ends with it, and every passage behind it was read."""
         seen = {line for _, observation in self.executed for line in observation.content.splitlines()}
-        said, wanted = _normal(answer), _normal(self.value)
-        ends_right = said[-len(wanted) :] == wanted and len(said) <= len(wanted) + _MAX_EXTRA_WORDS
-        return ends_right and seen.issuperset(self.evidence)
+        return says(answer, self.value) and seen.issuperset(self.evidence)
 
 
 class LookupFamily(ABC):
@@ -182,7 +180,7 @@ class CompareFamily(LookupFamily):
     fields = COMPARED
 
     def fits(self, value: str) -> bool:
-        return _amount(value) is not None
+        return read_amount(value) is not None
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
@@ -190,7 +188,7 @@ class CompareFamily(LookupFamily):
         amounts = {
             country: amount
             for country, other in self.pairs[split]
-            if other == asked and (amount := _amount(self.knowledge.facts[country][asked])) is not None
+            if other == asked and (amount := read_amount(self.knowledge.facts[country][asked])) is not None
         }
         others = [country for country in amounts if amounts[country] != amounts[first]]
         second = self.choose(rng, others, split)
@@ -268,7 +266,7 @@ def _read(observation: Observation, country: str, asked: str) -> str:
     return next(line for line in observation.content.splitlines() if line.startswith(start)).removeprefix(start)
 
 
-def _amount(value: str) -> float | None:
+def read_amount(value: str) -> float | None:
     """The number a value starts with, or None."""
     found = re.match(r"(\d[\d,]*(?:\.\d+)?)( million| billion)?", value)
     if not found:
@@ -277,7 +275,13 @@ def _amount(value: str) -> float | None:
     return float(found[1].replace(",", "")) * scale
 
 
-def _normal(text: str) -> list[str]:
+def says(answer: str, value: str) -> bool:
+    """Whether an answer is the value, or a short sentence that ends with it."""
+    said, wanted = normal_words(answer), normal_words(value)
+    return said[-len(wanted) :] == wanted and len(said) <= len(wanted) + _MAX_EXTRA_WORDS
+
+
+def normal_words(text: str) -> list[str]:
     """Words in lower case without quotes and the end's punctuation."""
     words = (part.lstrip("\"'“‘").rstrip(".,;:!?\"'”’") for part in text.casefold().split())
     return [word for word in words if word]

@@ -7,11 +7,13 @@ nothing of the generator that made it; `replay.py` asks the environments.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 
 from components.agent.calculator import calculate
 from components.agent.environment import call_fault
+from components.agent.research.citations import Citation, read_claims
+from components.agent.research.questions import contains
 from components.trajectories.record import Record, Step, content_sha
 
 _LETTERS = {"analysis": "A", "plan": "P", "action": "X", "reflection": "R", "summary": "S"}
@@ -19,6 +21,7 @@ _LETTERS = {"analysis": "A", "plan": "P", "action": "X", "reflection": "R", "sum
 _GRAMMAR = re.compile(r"AP?X(?:(?:RP?)?X)*R?S")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _PATH = re.compile(r"[\w./-]*\w\.(?:py|txt|md|json|yaml|toml)\b")
+_SPAN_LINE = re.compile(r"^(\d{1,9})-(\d{1,9}) (.*)$", re.MULTILINE)
 _LAST_DIGIT = re.compile(r"(\d+(?:[-+*/]\d+)+) ends in (\d)\b")
 
 RecordCheck = Callable[[Record], str | None]
@@ -77,14 +80,22 @@ def check_arguments(record: Record) -> str | None:
 
 
 def check_traces(record: Record) -> str | None:
-    """Numbers and paths in a reflection or the summary stand in the prompt, a call made before or what it brought."""
+    """Numbers and paths in a reflection or the summary stand in the prompt, a call made before or what it brought.
+
+    A citation names a span that an opened page showed, beside the value that stands there.
+    """
     known_numbers, known_paths = _facts(record.task.prompt)
+    shown: dict[Citation, str] = {}
     for step in record.steps:
         if step.phase in ("reflection", "summary"):
             numbers, paths = _facts(step.text)
             strange = numbers - known_numbers - _derived(step.text) | paths - known_paths
             if strange:
                 return f"step {step.i}: {step.phase} names {', '.join(sorted(strange))}, seen nowhere before"
+            dangling = next((str(cited) for cited in _unsupported(step.text, shown)), None)
+            if dangling:
+                return f"step {step.i}: {step.phase} cites {dangling}, which shows no such value"
+        shown |= _spans_shown(step)
         for part in (*_texts_of_calls(step), *(seen.content for seen in step.obs)):
             numbers, paths = _facts(part)
             known_numbers, known_paths = known_numbers | numbers, known_paths | paths
@@ -152,6 +163,25 @@ def _derived(text: str) -> frozenset[str]:
     """The one derivation a reflection may make itself: the last digit of an expression, worked out again here."""
     found = _LAST_DIGIT.findall(text)
     return frozenset(digit for expression, digit in found if calculate(expression).content[-1:] == digit)
+
+
+def _spans_shown(step: Step) -> dict[Citation, str]:
+    """The text of every span that a page opened in this step showed, a line `start-end text` each."""
+    return {
+        Citation(page=call.args["page"], start=int(line[1]), end=int(line[2])): line[3]
+        for call, seen in zip(step.calls, step.obs, strict=False)
+        if isinstance(call.args.get("page"), str)
+        for line in _SPAN_LINE.finditer(seen.content)
+    }
+
+
+def _unsupported(text: str, shown: Mapping[Citation, str]) -> Iterator[Citation]:
+    """Citations of spans never shown, or beside a claim that lacks the value behind the span's field."""
+    for claim in read_claims(text):
+        for citation in claim.citations:
+            value = shown.get(citation, "").partition(": ")[2]
+            if not value or not contains(claim.text, value):
+                yield citation
 
 
 def _texts_of_calls(step: Step) -> list[str]:
