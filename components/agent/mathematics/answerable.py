@@ -107,7 +107,8 @@ def decide(question: Question, rng: random.Random, wrong_branch: bool) -> Oracle
             "Not sure it has an answer.",
         )
     )
-    reflection, label = "", "good"
+    reflection = ""
+    label: Label = "good"
     if wrong_branch:
         seen = yield OracleStep(
             analysis=rng.choice(("One answer is asked.", "An ordinary problem.", "Solve it.")),
@@ -136,10 +137,9 @@ def decide(question: Question, rng: random.Random, wrong_branch: bool) -> Oracle
     )
 
 
-def _turn(call: ToolCall, analysis: str, plan: str, reflection: str, label: str) -> OracleStep:
+def _turn(call: ToolCall, analysis: str, plan: str, reflection: str, label: Label) -> OracleStep:
     """A first turn opens with the analysis, a later one with a reflection."""
-    kind: Label = "recovery" if label == "recovery" else "good"
-    return OracleStep(analysis="" if reflection else analysis, plan=plan, reflection=reflection, call=call, label=kind)
+    return OracleStep(analysis="" if reflection else analysis, plan=plan, reflection=reflection, call=call, label=label)
 
 
 def _summary(question: Question, rng: random.Random) -> str:

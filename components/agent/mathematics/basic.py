@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from components.agent.mathematics.derivation import Givens, Schema, Step
+from components.agent.mathematics.derivation import Givens, Schema, Step, draw_nonzero
 from components.agent.mathematics.rules import (
     ADD,
     COMMON_DENOMINATOR,
@@ -20,10 +20,6 @@ from components.agent.mathematics.rules import (
     Misconception,
     Rule,
 )
-
-
-def _nonzero(rng: random.Random, largest: int) -> int:
-    return rng.choice((-1, 1)) * rng.randint(1, largest)
 
 
 def _draw_fractions(rng: random.Random) -> Givens:
@@ -71,19 +67,19 @@ FRACTIONS = (
 
 
 def _draw_one_sided(rng: random.Random) -> Givens:
-    a, b = rng.randint(2, 12), _nonzero(rng, 20)
-    x = _nonzero(rng, 15) * a if rng.random() < 0.75 else _nonzero(rng, 60)
+    a, b = rng.randint(2, 12), draw_nonzero(rng, 20)
+    x = draw_nonzero(rng, 15) * a if rng.random() < 0.75 else draw_nonzero(rng, 60)
     return {"a": a, "b": b, "c": x + b}
 
 
 def _draw_two_sided(rng: random.Random) -> Givens:
     a, c = rng.sample(range(2, 13), 2)
-    b, x = _nonzero(rng, 20), _nonzero(rng, 12)
+    b, x = draw_nonzero(rng, 20), draw_nonzero(rng, 12)
     return {"a": a, "b": b, "c": c, "d": (a - c) * x + b}
 
 
 def _draw_brackets(rng: random.Random) -> Givens:
-    a, b, x = rng.randint(2, 12), _nonzero(rng, 15), _nonzero(rng, 15)
+    a, b, x = rng.randint(2, 12), draw_nonzero(rng, 15), draw_nonzero(rng, 15)
     return {"a": a, "b": b, "c": a * (x + b)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from components.agent.mathematics.derivation import Givens, Schema, Step
+from components.agent.mathematics.derivation import Givens, Schema, Step, draw_nonzero
 from components.agent.mathematics.rules import (
     ARRANGE,
     BACK_SUBSTITUTE,
@@ -52,15 +52,11 @@ QUADRATIC = (
 )
 
 
-def _nonzero(rng: random.Random, largest: int) -> int:
-    return rng.choice((-1, 1)) * rng.randint(1, largest)
-
-
 def _draw_system(rng: random.Random) -> Givens:
     while True:
-        a, b, d, e = (_nonzero(rng, 9) for _ in range(4))
+        a, b, d, e = (draw_nonzero(rng, 9) for _ in range(4))
         if a * e != b * d:
-            x, y = _nonzero(rng, 12), _nonzero(rng, 12)
+            x, y = draw_nonzero(rng, 12), draw_nonzero(rng, 12)
             return {"a": a, "b": b, "c": a * x + b * y, "d": d, "e": e, "f": d * x + e * y}
 
 

@@ -212,6 +212,11 @@ def draw_derivation(schema: Schema, rng: random.Random, split: Split) -> Derivat
             return derivation
 
 
+def draw_nonzero(rng: random.Random, largest: int) -> int:
+    """A number other than 0 whose size is at most `largest`."""
+    return rng.choice((-1, 1)) * rng.randint(1, largest)
+
+
 def _holds(statement: str, values: Mapping[str, Fraction]) -> bool:
     """Whether a check passes; one that cannot be worked out fails."""
     try:

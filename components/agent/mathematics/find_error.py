@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from components.agent.draws import named_rng
-from components.agent.environment import Oracle, OracleStep, Split, Task
+from components.agent.environment import Label, Oracle, OracleStep, Split, Task
 from components.agent.mathematics.derivation import Derivation, Schema, Slip, Step, draw_derivation
 from components.agent.mathematics.expressions import ExpressionError, judge, show
 from components.agent.mathematics.tools import (
@@ -178,7 +178,8 @@ def find_error(work: Work, rng: random.Random, wrong_branch: bool) -> Oracle:
     """Check the steps, one by one or all at once, and work the failing one out anew."""
     order = list(range(len(work.listed)))
     analysis = rng.choice(("Somebody's steps, to be checked.", "A derivation to judge.", "One step may be wrong."))
-    reflection, label = "", "good"
+    reflection = ""
+    label: Label = "good"
     if wrong_branch:
         accused = rng.choice([index for index in order if index != work.wrong])
         item = work.listed[accused]
@@ -209,7 +210,7 @@ def find_error(work: Work, rng: random.Random, wrong_branch: bool) -> Oracle:
                 reflection=reflection,
                 plan=rng.choice((then, "")),
                 call=call,
-                label=label,  # type: ignore[arg-type]
+                label=label,
             )
         label = "good"
         if work.wrong is not None and work.wrong in group:

@@ -17,7 +17,7 @@ from typing import Literal
 from components.agent.draws import split_of
 from components.agent.environment import Split
 from components.agent.mathematics.complex import QUADRATIC, SYSTEM
-from components.agent.mathematics.derivation import Givens
+from components.agent.mathematics.derivation import Givens, draw_nonzero
 from components.agent.mathematics.expressions import evaluate, substitute
 from components.agent.mathematics.tools import check_call, evaluate_call
 from components.agent.messages import ToolCall
@@ -73,20 +73,13 @@ def _filled(givens: Givens) -> Callable[[str], str]:
     return lambda template: substitute(template, texts)
 
 
-def _nonzero(rng: random.Random, largest: int) -> int:
-    return rng.choice((-1, 1)) * rng.randint(1, largest)
-
-
 def _draw_system(rng: random.Random, outcome: Outcome) -> Givens:
-    while True:
-        a, b, c, d, e = (_nonzero(rng, 9) for _ in range(5))
-        if outcome == "value" and a * e != b * d:
-            x, y = _nonzero(rng, 12), _nonzero(rng, 12)
-            return {"a": a, "b": b, "c": a * x + b * y, "d": d, "e": e, "f": d * x + e * y}
-        factor = rng.choice((-3, -2, 2, 3, 4))
-        if outcome != "value":
-            off = 0 if outcome == "open" else _nonzero(rng, 9)
-            return {"a": a, "b": b, "c": c, "d": factor * a, "e": factor * b, "f": factor * c + off}
+    if outcome == "value":
+        return SYSTEM[0].draw(rng)
+    a, b, c = (draw_nonzero(rng, 9) for _ in range(3))
+    factor = rng.choice((-3, -2, 2, 3, 4))
+    off = 0 if outcome == "open" else draw_nonzero(rng, 9)
+    return {"a": a, "b": b, "c": c, "d": factor * a, "e": factor * b, "f": factor * c + off}
 
 
 def _decide_system(givens: Givens) -> Question:
@@ -124,12 +117,13 @@ def _decide_system(givens: Givens) -> Question:
 def _draw_quadratic(rng: random.Random, outcome: Outcome) -> Givens:
     while True:
         if outcome == "value":
-            x, y = rng.sample([*range(-30, 0), *range(1, 31)], 2)
-            if x + y:
-                return {"b": -(x + y), "c": x * y}
-        b, c = _nonzero(rng, 12), rng.randint(2, 60)
-        if outcome == "none" and b * b < 4 * c:
-            return {"b": b, "c": c}
+            givens = QUADRATIC[0].draw(rng)
+            if givens["b"]:  # otherwise the sign slip of the trap is none
+                return givens
+        else:
+            b, c = draw_nonzero(rng, 12), rng.randint(2, 60)
+            if b * b < 4 * c:
+                return {"b": b, "c": c}
 
 
 def _decide_quadratic(givens: Givens) -> Question:

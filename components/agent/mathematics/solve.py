@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from components.agent.draws import named_rng
-from components.agent.environment import Observation, Oracle, OracleStep, Split, Task
+from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task
 from components.agent.mathematics.derivation import Derivation, Schema, Slip, draw_derivation
 from components.agent.mathematics.expressions import show
 from components.agent.mathematics.tools import (
@@ -135,7 +135,7 @@ def solve(derivation: Derivation, rng: random.Random, wrong_branch: bool) -> Ora
         reflection = f"{capital(seen.content)}. {slip.misconception.lesson}."
         analysis, plan, then = "", "", rng.choice(("Once more, right this time.", "Work it out anew.", "Again."))
     where = {name: derivation.written(name, known) for name in schema.asked}
-    label = "recovery" if slip is not None and slip.node not in explicit else "good"
+    label: Label = "recovery" if slip is not None and slip.node not in explicit else "good"
     seen = yield _turn(check_call(statement, where), analysis, plan, reflection, then, label=label)
     assert seen.content.startswith("holds"), seen.content
     yield OracleStep(
@@ -168,11 +168,11 @@ def _granularity(derivation: Derivation, rng: random.Random, slip: Slip | None) 
     return own | set(rng.sample(free, rng.randint(0, min(len(free), room - len(own)))))
 
 
-def _turn(call: ToolCall, analysis: str, plan: str, reflection: str, then: str, label: str = "good") -> OracleStep:
+def _turn(call: ToolCall, analysis: str, plan: str, reflection: str, then: str, label: Label = "good") -> OracleStep:
     """The first turn opens with analysis and plan, a later one reflects and says what comes next."""
     if analysis:
-        return OracleStep(analysis=analysis, plan=plan, call=call, label=label)  # type: ignore[arg-type]
-    return OracleStep(reflection=reflection, plan=then, call=call, label=label)  # type: ignore[arg-type]
+        return OracleStep(analysis=analysis, plan=plan, call=call, label=label)
+    return OracleStep(reflection=reflection, plan=then, call=call, label=label)
 
 
 def _summary(rng: random.Random, derivation: Derivation) -> str:

@@ -24,7 +24,7 @@ from components.trajectories.synthesize import Synthesizer
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in mathematics_families()}
 NAMES = sorted(FAMILIES)
 SPLITS: tuple[Split, ...] = ("train", "heldout")
-SEEDS = 150
+SEEDS = 120
 # Numbers that belong to a rule or to a first try, not to a problem.
 _CONSTANTS = {"0", "1", "2", "3", "4", "100", "10000"}
 
@@ -123,10 +123,10 @@ def _numbers(text: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_tasks_are_pure_and_many(name: str) -> None:
     for split in SPLITS:
-        tasks = [FAMILIES[name].sample(seed, split) for seed in range(100)]
+        tasks = [FAMILIES[name].sample(seed, split) for seed in range(60)]
         again = {family.name: family for family in mathematics_families()}[name]
-        assert tasks == [again.sample(seed, split) for seed in range(100)]
-        assert len({task.prompt for task in tasks}) > 60
+        assert tasks == [again.sample(seed, split) for seed in range(60)]
+        assert len({task.prompt for task in tasks}) > 40
         assert {task.domain for task in tasks} == {"math"}
 
 
@@ -137,7 +137,7 @@ def _content(task: Task) -> str:
 
 def test_a_problem_belongs_to_one_split_in_every_family() -> None:
     contents: dict[Split, set[str]] = {
-        split: {_content(family.sample(seed, split)) for family in FAMILIES.values() for seed in range(300)}
+        split: {_content(family.sample(seed, split)) for family in FAMILIES.values() for seed in range(150)}
         for split in SPLITS
     }
     assert not contents["train"] & contents["heldout"]
