@@ -35,8 +35,7 @@ def candidates(
     d_out = torch.ones(1, tokens, heads, V_WIDTH, device=device, dtype=dtype)
 
     def forward() -> object:
-        with torch.no_grad():
-            return attention(q, k, v, packing, backend)
+        return attention(q.detach(), k.detach(), v.detach(), packing, backend)
 
     def both() -> object:
         return torch.autograd.grad(attention(q, k, v, packing, backend), (q, k, v), d_out)
