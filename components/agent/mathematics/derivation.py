@@ -30,12 +30,12 @@ class Step:
     inputs: tuple[str, ...]
     goal: str
 
-    @property
+    @cached_property
     def compute(self) -> str:
         """The rule's expression over nodes."""
         return self.bind(self.rule.compute)
 
-    @property
+    @cached_property
     def check(self) -> str:
         """The rule's check over nodes, this one included."""
         return self.bind(self.rule.check)

@@ -58,9 +58,7 @@ def evaluate(expression: str, values: Mapping[str, Fraction] | None = None) -> F
 
 def work_out(expression: str, values: Mapping[str, Fraction] | None = None) -> Side:
     """The same with what it was made of."""
-    nodes = list(ast.walk(_parse(expression)))
-    numbers = Counter(node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is int)
-    operations = sum(isinstance(node, ast.BinOp | ast.Call) for node in nodes)
+    numbers, operations = _composition(expression)
     return Side(value=evaluate(expression, values), numbers=numbers, operations=operations)
 
 
@@ -125,6 +123,14 @@ def _parse(expression: str) -> ast.expr:
         raise ExpressionError(f"cannot read {expression.strip()[:40]!r}") from None
     except (ValueError, RecursionError, MemoryError):  # null bytes and deep nesting
         raise ExpressionError("too deep or not text") from None
+
+
+@lru_cache(maxsize=4096)
+def _composition(expression: str) -> tuple[Counter[int], int]:
+    """The integers an expression writes, and how many operations and functions it takes. Shared: not to be changed."""
+    nodes = list(ast.walk(_parse(expression)))
+    numbers = Counter(node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is int)
+    return numbers, sum(isinstance(node, ast.BinOp | ast.Call) for node in nodes)
 
 
 def _value(node: ast.expr, values: Mapping[str, Fraction], depth: int) -> Fraction:
