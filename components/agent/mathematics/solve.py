@@ -7,13 +7,14 @@ branch one step is taken by a misconception, its check is executed and fails, an
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from components.agent.draws import named_rng
 from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task
-from components.agent.mathematics.derivation import Derivation, Schema, Slip, draw_derivation
+from components.agent.mathematics.derivation import Derivation, Schema, Slip, Step, draw_derivation
 from components.agent.mathematics.expressions import show
 from components.agent.mathematics.tools import (
     MathEnvironment,
@@ -25,6 +26,8 @@ from components.agent.mathematics.tools import (
 from components.agent.mathematics.words import asked_prompt, capital, next_plan, opening, told
 from components.agent.messages import ToolCall
 
+_GOOD: Label = "good"
+_RECOVERY: Label = "recovery"
 MAX_TURNS = 8  # what `evaluation.max_turns` leaves a policy; no oracle takes more
 
 
@@ -91,52 +94,25 @@ class SolveFamily:
 
 def solve(derivation: Derivation, rng: random.Random, wrong_branch: bool) -> Oracle:
     """Derive, substitute into the statement, answer."""
-    schema = derivation.schema
-    slip = rng.choice(list(_usable(derivation))) if wrong_branch else None
-    explicit = _granularity(derivation, rng, slip)
+    schema, statement = derivation.schema, derivation.statement
+    slip = rng.choice(list(derivation.slips())) if wrong_branch else None
+    grain = _grain(derivation, rng, slip)
+    goals = [step.goal for step in schema.steps if step.output in grain.own]
+    said = Said(*opening(rng, schema.analyses, goals))
     known: dict[str, Fraction] = {}
-    goals = [step.goal for step in schema.steps if step.output in explicit]
-    analysis, plan = opening(rng, schema.analyses, goals)
-    reflection = ""
     for step in schema.steps:
-        if step.output not in explicit:
-            continue
-        if slip is not None and slip.node == step.output:
-            wrong = evaluate_call(derivation.written(slip.compute, known))
-            seen = yield _turn(wrong, analysis, plan, reflection, next_plan(rng, step.goal), label="wrong")
-            lesson = slip.misconception.lesson
-            if seen.status == "ok":
-                assert slip.value is not None and seen.content == show(slip.value)
-                statement = derivation.written(step.check, known, symbols=(step.output,))
-                seen = yield OracleStep(
-                    reflection=told(rng, step.goal, seen.content),
-                    plan=rng.choice(("Check that first.", "Does it check?", "Put it back in.")),
-                    call=check_call(statement, {step.output: seen.content}),
-                )
-            assert contradicts(seen), "a slip is only taken where its check fails"
-            seen = yield OracleStep(
-                reflection=f"{capital(seen.content)}. {lesson}.",
-                plan=rng.choice(("Find {} anew.", "Again: {}.", "Take {} once more.")).format(step.goal),
-                call=evaluate_call(derivation.written(step.compute, known)),
-                label="recovery",
-            )
-        else:
-            right = evaluate_call(derivation.written(step.compute, known))
-            seen = yield _turn(right, analysis, plan, reflection, next_plan(rng, step.goal))
-        assert seen.content == show(derivation.values[step.output])
-        known[step.output] = derivation.values[step.output]
-        analysis, plan, reflection = "", "", told(rng, step.goal, seen.content)
-    statement = derivation.statement
-    then = rng.choice(("Check it.", "Put it back in.", "Now check."))
-    if slip is not None and slip.node not in explicit:
+        if step.output in grain.own:
+            slipped = slip if slip is not None and slip.node == step.output else None
+            said = yield from _take(derivation, step, known, slipped, step.output in grain.checked, said, rng)
+            known[step.output] = derivation.values[step.output]
+    then, label = rng.choice(("Check it.", "Put it back in.", "Now check.")), _GOOD
+    if slip is not None and slip.node not in grain.own:
         where = {name: derivation.written(name, known, slip=slip) for name in schema.asked}
-        seen = yield _turn(check_call(statement, where), analysis, plan, reflection, then, label="wrong")
-        assert contradicts(seen), "a slip is only taken where its check fails"
-        reflection = f"{capital(seen.content)}. {slip.misconception.lesson}."
-        analysis, plan, then = "", "", rng.choice(("Once more, right this time.", "Work it out anew.", "Again."))
+        seen = yield said.turn(check_call(statement, where), then, "wrong")
+        said = _contradicted(seen, slip)
+        then, label = rng.choice(("Once more, right this time.", "Work it out anew.", "Again.")), _RECOVERY
     where = {name: derivation.written(name, known) for name in schema.asked}
-    label: Label = "recovery" if slip is not None and slip.node not in explicit else "good"
-    seen = yield _turn(check_call(statement, where), analysis, plan, reflection, then, label=label)
+    seen = yield said.turn(check_call(statement, where), then, label)
     assert seen.content.startswith("holds"), seen.content
     yield OracleStep(
         reflection=rng.choice(("It {}.", "The statement {}.", "That {}.")).format(seen.content),
@@ -144,35 +120,96 @@ def solve(derivation: Derivation, rng: random.Random, wrong_branch: bool) -> Ora
     )
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the next turn opens with: analysis and plan if it is the first, otherwise a reflection."""
+
+    analysis: str = ""
+    plan: str = ""
+    reflection: str = ""
+
+    def turn(self, call: ToolCall, then: str, label: Label = "good") -> OracleStep:
+        """The turn with this call; `then` is its plan unless it is the first."""
+        if self.analysis:
+            return OracleStep(analysis=self.analysis, plan=self.plan, call=call, label=label)
+        return OracleStep(reflection=self.reflection, plan=then, call=call, label=label)
+
+
+def _take(
+    derivation: Derivation,
+    step: Step,
+    known: dict[str, Fraction],
+    slip: Slip | None,
+    checked: bool,
+    said: Said,
+    rng: random.Random,
+) -> Generator[OracleStep, Observation, Said]:
+    """One step with a call of its own: taken by the slip if there is one, checked, taken anew.
+
+    Sound steps are `checked` too, now and then: a check must not give away that something is wrong.
+    """
+    plan = next_plan(rng, step.goal)
+    right = evaluate_call(derivation.written(step.compute, known))
+    if slip is not None:
+        seen = yield said.turn(evaluate_call(derivation.written(slip.compute, known)), plan, "wrong")
+        if seen.status == "ok":
+            seen = yield _check_step(derivation, step, known, seen.content, rng)
+        said = _contradicted(seen, slip)
+        seen = yield said.turn(
+            right, rng.choice(("Find {} anew.", "Again: {}.", "Take {} once more.")).format(step.goal), "recovery"
+        )
+    else:
+        seen = yield said.turn(right, plan)
+    assert seen.content == show(derivation.values[step.output])
+    if not checked:
+        return Said(reflection=told(rng, step.goal, seen.content))
+    seen = yield _check_step(derivation, step, known, seen.content, rng)
+    assert seen.content.startswith("holds"), seen.content
+    return Said(reflection=f"It {seen.content}.")
+
+
+def _check_step(
+    derivation: Derivation, step: Step, known: dict[str, Fraction], found: str, rng: random.Random
+) -> OracleStep:
+    """Put what a step found into the check of its rule."""
+    return OracleStep(
+        reflection=told(rng, step.goal, found),
+        plan=rng.choice(("Check that first.", "Does it check?", "Put it back in.")),
+        call=check_call(derivation.written(step.check, known, symbols=(step.output,)), {step.output: found}),
+    )
+
+
+def _contradicted(seen: Observation, slip: Slip) -> Said:
+    assert contradicts(seen), "a slip is only taken where its check fails"
+    return Said(reflection=f"{capital(seen.content)}. {slip.misconception.lesson}.")
+
+
 def contradicts(seen: Observation) -> bool:
     """Whether an observation says that the step before it was wrong."""
     return seen.status != "ok" or seen.content.startswith("fails")
 
 
-def _usable(derivation: Derivation) -> list[Slip]:
-    """Slips whose failing check can be executed: at their step (with a call of its own), or at the end."""
-    return [slip for slip in derivation.slips() if slip.local or slip.shows_at_the_end]
+@dataclass(frozen=True, kw_only=True)
+class Grain:
+    """Nodes with a call of their own (the others are written out inside later expressions), and those checked alone."""
+
+    own: set[str]
+    checked: set[str]
 
 
-def _granularity(derivation: Derivation, rng: random.Random, slip: Slip | None) -> set[str]:
-    """Which nodes get a call of their own; the others are written out inside later expressions.
-
-    A slip in a step that has a call of its own costs two turns more: the check that fails, and the step again.
-    """
-    nodes = [step.output for step in derivation.schema.steps]
+def _grain(derivation: Derivation, rng: random.Random, slip: Slip | None) -> Grain:
+    """How finely to go. A slip in a step with a call of its own costs two turns more: the check that fails, and the
+    step again."""
     if slip is not None and (not slip.local or (slip.shows_at_the_end and rng.random() < 0.4)):
-        return set()
-    own = {slip.node} if slip is not None else set()
-    room = MAX_TURNS - 2 - (2 if slip is not None else 0)  # the last check and the summary
-    free = [node for node in nodes if node not in own]
-    return own | set(rng.sample(free, rng.randint(0, min(len(free), room - len(own)))))
-
-
-def _turn(call: ToolCall, analysis: str, plan: str, reflection: str, then: str, label: Label = "good") -> OracleStep:
-    """The first turn opens with analysis and plan, a later one reflects and says what comes next."""
-    if analysis:
-        return OracleStep(analysis=analysis, plan=plan, call=call, label=label)
-    return OracleStep(reflection=reflection, plan=then, call=call, label=label)
+        return Grain(own=set(), checked=set())
+    nodes = [step.output for step in derivation.schema.steps]
+    slipped = [slip.node] if slip is not None else []
+    room = MAX_TURNS - 2 - 3 * len(slipped)  # the last check and the summary; the slip, its check, the step again
+    free = [node for node in nodes if node not in slipped]
+    own = rng.sample(free, rng.randint(0, min(len(free), room)))
+    spare = room - len(own)
+    checked = rng.sample(own, min(spare, len(own))) if rng.random() < 0.5 else []
+    return Grain(own={*own, *slipped}, checked=set(checked[: rng.randint(1, 2)]))
 
 
 def _summary(rng: random.Random, derivation: Derivation) -> str:

@@ -69,6 +69,21 @@ def test_a_wrong_step_is_contradicted_by_execution_and_repaired(name: str) -> No
         assert steps[recovery][0].call is not None
 
 
+def test_sound_steps_are_checked_too() -> None:
+    """Otherwise a check of a step would say that it is wrong before it is made."""
+    held, failed = 0, 0
+    for seed in range(100):
+        for wrong_branch in (False, True):
+            task = FAMILIES["math_system"].sample(seed, "train")
+            calls = [(step, seen) for step, seen in _steps(FAMILIES["math_system"], task, wrong_branch) if seen]
+            alone = [
+                seen for step, seen in calls[:-1] if step.call and step.call.name == "check" and step.label == "good"
+            ]
+            held += sum(seen.content.startswith("holds") for seen in alone)
+            failed += sum(seen.content.startswith("fails") for seen in alone)
+    assert min(held, failed) > 30
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_records_pass_every_check_and_replay(name: str) -> None:
     synthesizer = Synthesizer(dict(FAMILIES), "none")
