@@ -7,6 +7,7 @@ for a fact the corpus does not hold; the right answer says so, after looking whe
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 
 from components.agent.environment import Environment, Oracle, OracleStep, Split, Task
 from components.agent.factbook import spoken
@@ -26,14 +27,31 @@ SHARED = ("airports", "currency", "gdp_per_capita", "independence", "life_expect
 OFTEN_MISSING = ("anthem", "capital", "currency", "highest_point", "independence", "nationality", "railways")
 
 
-def draw_identity(rng: random.Random, family: ResearchFamily, split: Split) -> Passage | None:
-    """A passage that tells one country from all others, short enough to ask with."""
-    country = rng.choice(family.countries[split])
-    field = rng.choice(IDENTIFYING)
-    passages = family.corpus.passages(country, field)
-    if len(passages) != 1 or not fit(passages[0].value):
-        return None
-    return passages[0] if len(family.corpus.holders[field, passages[0].value]) == 1 else None
+class HiddenCountryFamily(ResearchFamily):
+    """Questions about a country that is described and not named. `identities` are passages that tell one country from
+    all others and are short enough to ask with."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__(corpus)
+        self.identities: dict[Split, list[Passage]] = {
+            split: [
+                passages[0]
+                for country in countries
+                for field in IDENTIFYING
+                if len(passages := corpus.passages(country, field)) == 1
+                and fit(passages[0].value)
+                and len(corpus.holders[field, passages[0].value]) == 1
+            ]
+            for split, countries in self.countries.items()
+        }
+
+    def draw(self, rng: random.Random, split: Split) -> Question | None:
+        identities = self.identities[split]
+        return self.ask(rng, split, rng.choice(identities)) if identities else None
+
+    @abstractmethod
+    def ask(self, rng: random.Random, split: Split, identity: Passage) -> Question | None:
+        """A question about the country of `identity`."""
 
 
 def described(identity: Passage) -> str:
@@ -64,15 +82,12 @@ def found_thought(rng: random.Random, identity: Passage) -> str:
     return rng.choice(("It is {}.", "{} is the country.", "So {} is meant.")).format(identity.country)
 
 
-class ChainFamily(ResearchFamily):
+class ChainFamily(HiddenCountryFamily):
     """What is the currency of the country whose anthem is X? Which other country shares it?"""
 
     name = "research_chain"
 
-    def draw(self, rng: random.Random, split: Split) -> Question | None:
-        identity = draw_identity(rng, self, split)
-        if identity is None:
-            return None
+    def ask(self, rng: random.Random, split: Split, identity: Passage) -> Question | None:
         return self._shared(rng, split, identity) if rng.random() < 0.4 else self._value(rng, identity)
 
     def _value(self, rng: random.Random, identity: Passage) -> Question | None:
@@ -140,7 +155,9 @@ class ChainFamily(ResearchFamily):
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
         identity, *steps = [self.only(country, field) for country, field in task.payload["path"]]
-        searcher = Searcher(rng, self.corpus, rng.randrange(1 + len(steps)) if wrong_branch else None)
+        searcher = Searcher(
+            rng, self.corpus, (identity, *steps), rng.randrange(1 + len(steps)) if wrong_branch else None
+        )
         yield from searcher.search(identifying_words(identity), (identity,), analysis=first_thought(rng, identity))
         one = steps[0]
         yield from searcher.search(
@@ -156,7 +173,7 @@ class ChainFamily(ResearchFamily):
         )
 
 
-class UnanswerableFamily(ResearchFamily):
+class UnanswerableFamily(HiddenCountryFamily):
     """The same words, but no page says."""
 
     name = "research_unanswerable"
@@ -165,10 +182,7 @@ class UnanswerableFamily(ResearchFamily):
         super().__init__(corpus)
         self._pages = {(page.country, page.section): page for page in corpus.pages.values()}
 
-    def draw(self, rng: random.Random, split: Split) -> Question | None:
-        identity = draw_identity(rng, self, split)
-        if identity is None:
-            return None
+    def ask(self, rng: random.Random, split: Split, identity: Passage) -> Question | None:
         missing = [
             field
             for field in OFTEN_MISSING
@@ -217,7 +231,7 @@ class UnanswerableFamily(ResearchFamily):
         identity = self.only(*payload["identity"])
         page = self.corpus.pages[payload["page"]]
         neighbour = self._neighbour(page, payload["asked"])
-        searcher = Searcher(rng, self.corpus, rng.randrange(3) if wrong_branch else None)
+        searcher = Searcher(rng, self.corpus, (identity, *page.passages), rng.randrange(3) if wrong_branch else None)
         yield from searcher.search(identifying_words(identity), (identity,), analysis=first_thought(rng, identity))
         yield from searcher.search(f"{identity.country} {asked}", (neighbour,), reflection=found_thought(rng, identity))
         yield from searcher.open(

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from functools import cached_property
+from functools import lru_cache
 
 from components.agent.factbook import Knowledge, match_expression, spoken
 from components.agent.research.pages import Page, Passage, pages_of
 
 RESULTS = 4
+_REMEMBERED_SEARCHES = 256  # a question is proven, asked and answered with the same few queries
 
 
 class Corpus:
-    """Pages with a full-text index. Not shared between threads."""
+    """Pages with a full-text index; `holders` are the countries by (field, value). Not shared between threads."""
 
     def __init__(self, pages: Iterable[Page]) -> None:
         self.pages: dict[str, Page] = {}
+        self.countries: tuple[str, ...] = ()
+        self.holders: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.search = lru_cache(_REMEMBERED_SEARCHES)(self._search)
         self._rows: list[Passage] = []
         self._by_fact: dict[tuple[str, str], tuple[Passage, ...]] = {}
         # isolation_level=None: else an insert leaves a transaction open, and a backup waits for its end for ever.
@@ -38,27 +42,16 @@ class Corpus:
         """This corpus and some pages more. Their ids must be new."""
         corpus = Corpus(())
         self._index.backup(corpus._index)
-        corpus.pages, corpus._rows, corpus._by_fact = dict(self.pages), list(self._rows), dict(self._by_fact)
+        corpus.pages, corpus.countries, corpus._rows = dict(self.pages), self.countries, list(self._rows)
+        corpus.holders, corpus._by_fact = dict(self.holders), dict(self._by_fact)
         corpus._add(pages)
         return corpus
-
-    @cached_property
-    def countries(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(page.country for page in self.pages.values()))
-
-    @cached_property
-    def holders(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        """The countries by (field, value)."""
-        holders: dict[tuple[str, str], dict[str, None]] = {}
-        for passage in self._rows:
-            holders.setdefault((passage.field, passage.value), {})[passage.country] = None
-        return {key: tuple(countries) for key, countries in holders.items()}
 
     def passages(self, country: str, field: str) -> tuple[Passage, ...]:
         """Every passage about a field of a country, in the order the pages were added."""
         return self._by_fact.get((country, field), ())
 
-    def search(self, query: str) -> tuple[Passage, ...]:
+    def _search(self, query: str) -> tuple[Passage, ...]:
         """The passages that best match any word of `query`, best first."""
         words = match_expression(query)
         if words is None:
@@ -82,7 +75,11 @@ class Corpus:
                 for row, passage in enumerate(new, start=len(self._rows) + 1)
             ],
         )
+        self.countries = tuple(dict.fromkeys((*self.countries, *(passage.country for passage in new))))
         self._rows += new
         for passage in new:
             key = passage.country, passage.field
             self._by_fact[key] = (*self._by_fact.get(key, ()), passage)
+            holders = self.holders.get((passage.field, passage.value), ())
+            if passage.country not in holders:
+                self.holders[passage.field, passage.value] = (*holders, passage.country)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import random
 import re
+from functools import lru_cache
 from typing import Any
 
 from components.agent.environment import Environment, Oracle, OracleStep, Split, Task
 from components.agent.factbook import spoken
 from components.agent.lookups import ASKED
-from components.agent.research.chains import described, draw_identity, found_thought, identifying_words
+from components.agent.research.chains import HiddenCountryFamily, described, found_thought, identifying_words
 from components.agent.research.citations import cite
 from components.agent.research.corpus import Corpus
 from components.agent.research.environment import ReportEnvironment
-from components.agent.research.family import ResearchFamily, fit
+from components.agent.research.family import fit
 from components.agent.research.pages import EDITION_YEAR, Page, Passage, section_of
 from components.agent.research.queries import Equals, Read
 from components.agent.research.questions import Question
@@ -25,19 +26,18 @@ from components.agent.research.searcher import Searcher
 
 # What really changes from year to year; only such facts grow stale.
 CHANGING = ("airports", "life_expectancy", "median_age", "population", "railways")
+_REMEMBERED_VIEWS = 8  # an episode's corpus is drawn, judged, started and solved in
 _ASK = "Report the {} of {}. Cite each claim as [page:start-end]; where pages disagree, give each value with its year."
 _AMOUNT = re.compile(r"(\d[\d,]*)(\.\d+)?(.*)")
 
 
-class ReportFamily(ResearchFamily):
+class ReportFamily(HiddenCountryFamily):
     """Two or three claims with their citations."""
 
     name = "research_report"
+    dated = False
 
-    def draw(self, rng: random.Random, split: Split) -> Question | None:
-        identity = draw_identity(rng, self, split)
-        if identity is None:
-            return None
+    def ask(self, rng: random.Random, split: Split, identity: Passage) -> Question | None:
         fields = rng.sample([field for field in ASKED if field != identity.field], rng.randint(2, 3))
         found = [self.corpus.passages(identity.country, field) for field in fields]
         if any(len(passages) != 1 for passages in found) or len({passages[0].evidence.page for passages in found}) < 2:
@@ -54,8 +54,6 @@ class ReportFamily(ResearchFamily):
             dated=self.dated,
         )
 
-    dated = False
-
     def wanted(self, task: Task, corpus: Corpus) -> tuple[Passage, ...]:
         """Every passage the report must cite."""
         country, fields = task.payload["countries"][0], task.payload["fields"]
@@ -65,7 +63,7 @@ class ReportFamily(ResearchFamily):
         corpus = self.view(task.payload)
         wanted = self.wanted(task, corpus)
         identity = self.only(*task.payload["identity"])
-        searcher = Searcher(rng, corpus, rng.randrange(3) if wrong_branch else None)
+        searcher = Searcher(rng, corpus, (identity, *wanted), rng.randrange(3) if wrong_branch else None)
         yield from searcher.search(
             identifying_words(identity),
             (identity,),
@@ -98,10 +96,11 @@ class ContradictionFamily(ReportFamily):
     name = "research_contradiction"
     dated = True
 
-    def draw(self, rng: random.Random, split: Split) -> Question | None:
-        identity = draw_identity(rng, self, split)
-        if identity is None or identity.field in CHANGING:
-            return None
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__(corpus)
+        self._planted = lru_cache(_REMEMBERED_VIEWS)(corpus.with_pages)
+
+    def ask(self, rng: random.Random, split: Split, identity: Passage) -> Question | None:
         disputed = rng.choice(CHANGING)
         fields = [disputed]
         if rng.random() < 0.4:
@@ -110,7 +109,7 @@ class ContradictionFamily(ReportFamily):
         if any(len(passages) != 1 for passages in found):
             return None
         stale = stale_page(rng, found[0][0])
-        view = self.corpus.with_pages(stale)
+        view = self._planted(stale)
         wanted = tuple(passage for field in fields for passage in view.passages(identity.country, field))
         planted = {"id": stale.id, "section": stale.section, "year": stale.year, "facts": list(map(list, stale.facts))}
         return report_question(identity, wanted, {"planted": planted})
@@ -124,7 +123,7 @@ class ContradictionFamily(ReportFamily):
             year=planted["year"],
             facts=tuple((field, value) for field, value in planted["facts"]),
         )
-        return self.corpus.with_pages(page)
+        return self._planted(page)
 
 
 def report_question(identity: Passage, wanted: tuple[Passage, ...], facts: dict[str, Any]) -> Question | None:

@@ -1,13 +1,13 @@
 """How an oracle moves: searches and opened pages, one of them wrong where a wrong branch is asked for.
 
-A wrong move is really made. Its observation really lacks what is looked for, the reflection quotes what came instead,
-and the next move repairs it.
+A wrong move is really made. Its observation really brings nothing new that the answer needs, the reflection quotes what
+came instead, and the next move repairs it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from components.agent.environment import Label, Observation, OracleStep
 from components.agent.factbook import SEARCH, spoken
@@ -22,11 +22,13 @@ _NO_PAGE = "index"
 
 
 class Searcher:
-    """One episode's moves. The move with the number `wrong_at` goes wrong first; None: none does."""
+    """One episode's moves towards the passages an answer needs. The move with the number `wrong_at` goes wrong first;
+    None: none does."""
 
-    def __init__(self, rng: random.Random, corpus: Corpus, wrong_at: int | None) -> None:
+    def __init__(self, rng: random.Random, corpus: Corpus, needed: Iterable[Passage], wrong_at: int | None) -> None:
         self.rng = rng
         self.corpus = corpus
+        self._unread = set(needed)
         self._wrong_at = wrong_at
         self._moves = 0
         self.pages_seen: list[str] = []  # ids the last search showed
@@ -38,7 +40,6 @@ class Searcher:
             observation = yield OracleStep(
                 analysis=analysis, reflection=reflection, plan=self._plan(tried), call=_search(tried), label="wrong"
             )
-            assert not set(wanted) <= set(self.corpus.search(tried))
             complaint = self._complaint(observation.content.splitlines()[0], wanted[0])
             observation = yield OracleStep(
                 reflection=complaint,
@@ -51,7 +52,9 @@ class Searcher:
                 analysis=analysis, reflection=reflection, plan=self._plan(words), call=_search(words)
             )
         assert {passage.hit for passage in wanted} <= set(observation.content.splitlines()), (words, observation)
-        self.pages_seen = list(dict.fromkeys(passage.evidence.page for passage in self.corpus.search(words)))
+        shown = self.corpus.search(words)
+        self._unread.difference_update(shown)
+        self.pages_seen = list(dict.fromkeys(passage.evidence.page for passage in shown))
 
     def open(self, wanted: Passage, *, reflection: str) -> Moves:
         """Open the page of `wanted`."""
@@ -60,8 +63,9 @@ class Searcher:
         label: Label = "good"
         said, plan_said = reflection, plan.format(page)
         if self._goes_wrong():
-            holding = {passage.evidence.page for passage in self.corpus.passages(wanted.country, wanted.field)}
-            others = [other for other in self.pages_seen if other not in holding]
+            rivals = self.corpus.passages(wanted.country, wanted.field)
+            useless = {*self._unread, wanted, *rivals}.isdisjoint
+            others = [other for other in self.pages_seen if useless(self.corpus.pages[other].passages)]
             tried = self.rng.choice(others) if others else _NO_PAGE
             observation = yield OracleStep(
                 reflection=reflection, plan=plan.format(tried), call=_open(tried), label="wrong"
@@ -70,6 +74,7 @@ class Searcher:
             label, plan_said = "recovery", self.rng.choice(("Open {} instead.", "Rather read {}.")).format(page)
         observation = yield OracleStep(reflection=said, plan=plan_said, call=_open(page), label=label)
         assert wanted.shown in observation.content.splitlines()
+        self._unread.difference_update(self.corpus.pages[page].passages)
 
     def _goes_wrong(self) -> bool:
         self._moves += 1
@@ -79,7 +84,7 @@ class Searcher:
         return self.rng.choice(("Search {}.", "Search for {}.", "Look for {}.")).format(words)
 
     def _mistake(self, words: str, wanted: tuple[Passage, ...]) -> str:
-        """A query that misses: another field, another country, the field alone."""
+        """A query that brings nothing needed: another field, another country, the field alone."""
         field = spoken(wanted[0].field)
         others = [spoken(other) for other in ASKED if spoken(other) not in words]
         queries = [
@@ -90,10 +95,8 @@ class Searcher:
         ]
         first = queries[: self.rng.randint(1, 3)]
         self.rng.shuffle(first)
-        missing = (
-            query for query in [*first, *queries] if not set(wanted) & set(self.corpus.search(query)) and query != words
-        )
-        return next(missing)
+        useless = {*self._unread, *wanted}.isdisjoint
+        return next(query for query in (*first, *queries) if useless(self.corpus.search(query)))
 
     def _complaint(self, line: str, wanted: Passage) -> str:
         return self.rng.choice(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from components.agent.environment import Environment, Oracle, OracleStep, Split, Task
 from components.agent.factbook import spoken
 from components.agent.research.chains import identifying_words
-from components.agent.research.corpus import RESULTS
+from components.agent.research.corpus import RESULTS, Corpus
 from components.agent.research.environment import ValueEnvironment
 from components.agent.research.family import ResearchFamily, fit
 from components.agent.research.pages import Passage
@@ -32,16 +32,32 @@ class IntersectionFamily(ResearchFamily):
 
     name = "research_intersection"
 
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__(corpus)
+        # Facts that a country shares with so few others that one search shows them all.
+        self._few: dict[Split, list[Passage]] = {
+            split: [
+                passages[0]
+                for country in countries
+                for field in GROUPING
+                if len(passages := corpus.passages(country, field)) == 1
+                and fit(passages[0].value)
+                and 2 <= len(corpus.holders[field, passages[0].value]) <= RESULTS
+            ]
+            for split, countries in self.countries.items()
+        }
+
     def draw(self, rng: random.Random, split: Split) -> Question | None:
-        country = rng.choice(self.countries[split])
-        few, many = rng.sample(GROUPING, 2)
-        if len(self.corpus.passages(country, few)) != 1 or len(self.corpus.passages(country, many)) != 1:
+        if not self._few[split]:
             return None
-        one, other = self.only(country, few), self.only(country, many)
+        one = rng.choice(self._few[split])
+        country, few = one.country, one.field
+        many = rng.choice([field for field in GROUPING if field != few])
         group = self.corpus.holders[few, one.value]
-        if not (fit(one.value) and fit(other.value) and 2 <= len(group) <= RESULTS):
-            return None
         if any(len(self.corpus.passages(member, many)) != 1 for member in group):
+            return None
+        other = self.only(country, many)
+        if not fit(other.value) or len(self.corpus.holders[many, other.value]) < 2:
             return None
         members = tuple(self.only(member, few) for member in group)
         phrasing = rng.choice(
@@ -71,7 +87,7 @@ class IntersectionFamily(ResearchFamily):
         one, other = self.only(country, few), self.only(country, many)
         words = identifying_words(one)
         group = [passage for passage in self.corpus.search(words) if (passage.field, passage.value) == (few, one.value)]
-        searcher = Searcher(rng, self.corpus, rng.randrange(2) if wrong_branch else None)
+        searcher = Searcher(rng, self.corpus, (one, other), rng.randrange(2) if wrong_branch else None)
         yield from searcher.search(
             words,
             tuple(group),
@@ -154,7 +170,7 @@ class CompareSetFamily(ResearchFamily):
         payload = task.payload
         asked = payload["asked"]
         passages = [self.only(country, asked) for country in payload["countries"]]
-        searcher = Searcher(rng, self.corpus, rng.randrange(len(passages)) if wrong_branch else None)
+        searcher = Searcher(rng, self.corpus, passages, rng.randrange(len(passages)) if wrong_branch else None)
         yield from searcher.search(
             f"{passages[0].country} {spoken(asked)}",
             (passages[0],),
