@@ -132,7 +132,7 @@ def decide(question: Question, rng: random.Random, wrong_branch: bool) -> Oracle
         assert seen.content.startswith("holds"), seen.content
         reflection, label = f"It {seen.content}.", "good"
     yield OracleStep(
-        reflection=f"{reflection} {capital(question.reason)}.",
+        reflection=f"{reflection} {capital(question.reason)}." if question.reason else reflection,
         summary=_summary(question, rng),
     )
 

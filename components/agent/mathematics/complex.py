@@ -67,7 +67,7 @@ SYSTEM = (
         draw=_draw_system,
         steps=(
             Step(output="m", rule=DETERMINANT, inputs=("a", "b", "d", "e"), goal="the determinant"),
-            Step(output="n", rule=DETERMINANT, inputs=("c", "b", "f", "e"), goal="the one for x"),
+            Step(output="n", rule=DETERMINANT, inputs=("c", "b", "f", "e"), goal="the determinant for x"),
             Step(output="x", rule=DIVIDE_OUT, inputs=("n", "m"), goal="x"),
             Step(output="y", rule=BACK_SUBSTITUTE, inputs=("c", "a", "x", "b"), goal="y"),
         ),

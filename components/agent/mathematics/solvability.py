@@ -41,7 +41,8 @@ class Probe:
 class Question:
     """One question. `solution` binds the unknowns (outcome value), `witnesses` do twice (outcome open).
 
-    `proof` says which integers must stand in the expressions that gave the probes' values (outcome none).
+    `proof` says which integers must stand in the expressions that gave the probes' values (outcome none), `reason` in
+    words why there is no single value.
     """
 
     outcome: Outcome
@@ -86,7 +87,7 @@ def _decide_system(givens: Givens) -> Question:
     fill = _filled(givens)
     a, b, c, d, e, f = (givens[name] for name in "abcdef")
     statement, determinant = fill("a*x+b*y=c; d*x+e*y=f"), Probe(expression=fill("a*e-b*d"), goal="the determinant")
-    minor = Probe(expression=fill("c*e-b*f"), goal="the one for x")
+    minor = Probe(expression=fill("c*e-b*f"), goal="the determinant for x")
     if determinant.value:
         return Question(
             outcome="value",
@@ -98,7 +99,7 @@ def _decide_system(givens: Givens) -> Question:
             witnesses=(),
             trap=check_call(statement, {"x": fill("(c*e-b*f)/(a*e-b*d)"), "y": fill("(c*d-a*f)/(a*e-b*d)")}),
             lesson="The order of a difference matters",
-            reason="one solution",
+            reason="",
         )
     return Question(
         outcome="none" if minor.value else "open",
@@ -142,7 +143,7 @@ def _decide_quadratic(givens: Givens) -> Question:
         witnesses=(),
         trap=check_call(statement, {"x": slip}) if real else evaluate_call(naive),
         lesson="The coefficient enters with the other sign" if real else "First see whether there is a root at all",
-        reason="it has a real root" if real else "a negative number has no real root",
+        reason="" if real else "a negative number has no real root",
     )
 
 
@@ -173,7 +174,7 @@ def _decide_congruence(givens: Givens) -> Question:
             witnesses=(),
             trap=check_call(statement, {"x": fill("(b-a) % m")}),
             lesson="The factor must be inverted, not taken away",
-            reason="the factor can be inverted",
+            reason="",
         )
     first = f"inv({a}/{g},{m}/{g})*({b}/{g}) % ({m}/{g})"
     return Question(
@@ -228,7 +229,7 @@ def _decide_prices(givens: Givens) -> Question:
         witnesses=(),
         trap=check_call(statement, {"x": wrong, "y": fill("p")}),
         lesson="The second price counts too" if solvable else "No price is negative, so the sum cannot be right",
-        reason="something is left" if solvable else "nothing is left to pay for the first",
+        reason="" if solvable else "nothing is left to pay for the first",
     )
 
 

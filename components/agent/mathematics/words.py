@@ -44,4 +44,5 @@ def told(rng: random.Random, goal: str, value: str) -> str:
 
 
 def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence's start; a symbol like x stays as it is."""
+    return text if len(text) == 1 else text[:1].upper() + text[1:]
