@@ -34,7 +34,8 @@ def python(sandbox: Sandbox, program: str, **limits: float) -> Result:
 
 def still_works(sandbox: Sandbox) -> bool:
     result = python(sandbox, "print('alive')")
-    return result.passed and result.output == "alive\n"
+    assert result.passed, result
+    return result.output == "alive\n"
 
 
 def test_runs_a_real_pytest_suite(sandbox: Sandbox) -> None:
