@@ -9,14 +9,15 @@
 
 torch itself would fall back to a slower kernel in silence where one does not apply. Here that is an error.
 
-Legend: B rows, L tokens, H heads, D = qk_head_dim, V = v_head_dim.
+Legend: B rows, L tokens, H heads, D = qk_head_dim, V = v_head_dim. Where a prompt is
+continued: T tokens before, S = T + L.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from model.choice import choose
 from model.packing import Packing
 
 AttentionBackend = Literal["padded", "cudnn", "flex", "reference"]
@@ -32,11 +34,8 @@ _CUDNN_CAPABILITY = (9, 0)
 
 def check_backend(name: str) -> AttentionBackend:
     """`name` as a backend. Raises ValueError if there is none of that name."""
-    for backend in get_args(AttentionBackend):
-        if name == backend:
-            known: AttentionBackend = backend
-            return known
-    raise ValueError(f"attention = {name!r}: choose one of {list(get_args(AttentionBackend))}")
+    backend: AttentionBackend = choose("attention", name, AttentionBackend)
+    return backend
 
 
 def default_backend(device: torch.device) -> AttentionBackend:
@@ -75,13 +74,12 @@ def attention_after(
     The two parts are computed apart, so that memory grows with neither's square nor product, and weighed by their sums
     of exponentials. `reference` writes all scores out.
     """
-    q, k, v, past_k, past_v = (x.transpose(1, 2) for x in (q_BLHD, k_BLHD, v_BLHV, past_k_BTHD, past_v_BTHV))
     if backend == "reference":
-        tokens, past_tokens = q.shape[2], past_k.shape[2]
-        seen_LT = torch.ones(tokens, past_tokens + tokens, dtype=torch.bool, device=q.device).tril(past_tokens)
-        scores = (q @ torch.cat((past_k, k), dim=2).transpose(2, 3)) * q.shape[-1] ** -0.5
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)).masked_fill(~seen_LT, -torch.inf)
-        return (scores.softmax(dim=-1).to(v.dtype) @ torch.cat((past_v, v), dim=2)).transpose(1, 2)
+        tokens, past_tokens = q_BLHD.shape[1], past_k_BTHD.shape[1]
+        seen_1LS = torch.ones(1, tokens, past_tokens + tokens, dtype=torch.bool, device=q_BLHD.device).tril(past_tokens)
+        k_BSHD, v_BSHV = torch.cat((past_k_BTHD, k_BLHD), dim=1), torch.cat((past_v_BTHV, v_BLHV), dim=1)
+        return _written_out(q_BLHD, k_BSHD, v_BSHV, seen_1LS)
+    q, k, v, past_k, past_v = (x.transpose(1, 2) for x in (q_BLHD, k_BLHD, v_BLHV, past_k_BTHD, past_v_BTHV))
     widen = (0, q.shape[-1] - v.shape[-1])
     own, own_log_sum = _flash_with_log_sum(q, k, F.pad(v, widen), is_causal=True)
     past, past_log_sum = _flash_with_log_sum(q, past_k, F.pad(past_v, widen), is_causal=False)
@@ -175,16 +173,19 @@ def _causal_mask(row_tokens: int, device: torch.device) -> BlockMask:
 
 
 def _reference(q_BLHD: Tensor, k_BLHD: Tensor, v_BLHV: Tensor, packing: Packing | None) -> Tensor:
-    """The definition, written out: softmax over permitted keys. What tests trust."""
-    row_tokens, width = q_BLHD.shape[1], q_BLHD.shape[-1]
-    if packing is None:
-        mask_BLL = torch.ones(1, row_tokens, row_tokens, dtype=torch.bool, device=q_BLHD.device).tril()
-    else:
-        mask_BLL = packing.mask_BLL()
-    hidden_B1LL = ~mask_BLL[:, None]
-    scores_BHLL = torch.einsum("bihd,bjhd->bhij", q_BLHD, k_BLHD)
-    scores_BHLL = scores_BHLL.to(torch.promote_types(scores_BHLL.dtype, torch.float32)) * width**-0.5
+    row_tokens = q_BLHD.shape[1]
+    if packing is not None:
+        return _written_out(q_BLHD, k_BLHD, v_BLHV, packing.mask_BLL())
+    seen_1LL = torch.ones(1, row_tokens, row_tokens, dtype=torch.bool, device=q_BLHD.device).tril()
+    return _written_out(q_BLHD, k_BLHD, v_BLHV, seen_1LL)
+
+
+def _written_out(q_BLHD: Tensor, k_BSHD: Tensor, v_BSHV: Tensor, seen_BLS: Tensor) -> Tensor:
+    """The definition: softmax over the S keys a query may see. What tests trust."""
+    hidden_B1LS = ~seen_BLS[:, None]
+    scores_BHLS = torch.einsum("bihd,bjhd->bhij", q_BLHD, k_BSHD)
+    scores_BHLS = scores_BHLS.to(torch.promote_types(scores_BHLS.dtype, torch.float32)) * q_BLHD.shape[-1] ** -0.5
     # The lowest finite number instead of -inf: a padding token sees nothing, and softmax of only -inf is NaN.
-    scores_BHLL = scores_BHLL.masked_fill(hidden_B1LL, torch.finfo(scores_BHLL.dtype).min)
-    weights_BHLL = scores_BHLL.softmax(dim=-1).masked_fill(hidden_B1LL, 0.0)
-    return torch.einsum("bhij,bjhv->bihv", weights_BHLL.to(v_BLHV.dtype), v_BLHV)
+    scores_BHLS = scores_BHLS.masked_fill(hidden_B1LS, torch.finfo(scores_BHLS.dtype).min)
+    weights_BHLS = scores_BHLS.softmax(dim=-1).masked_fill(hidden_B1LS, 0.0)
+    return torch.einsum("bhij,bjhv->bihv", weights_BHLS.to(v_BSHV.dtype), v_BSHV)

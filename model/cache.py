@@ -34,6 +34,7 @@ class LatentCache:
         first_N = (lengths_B.cumsum(0) - lengths_B)[self.row_N]
         self._column_N = torch.arange(len(self.row_N), device=device) - first_N + self._starts_B[self.row_N]
         self._filled_tokens = 0
+        self._past: tuple[int, slice] | None = None  # row and columns of the prompt that the next token continues
 
     @property
     def bias_B1T(self) -> Tensor:
@@ -47,9 +48,7 @@ class LatentCache:
 
     def past(self, layer: int) -> Tensor | None:
         """Stored latents of the prompt that the next token to be filled in continues, (T, X); None at its beginning."""
-        row, column = int(self.row_N[self._filled_tokens]), int(self._column_N[self._filled_tokens])
-        start = int(self._starts_B[row])
-        return self._latents[layer, row, start:column] if column > start else None
+        return None if self._past is None else self._latents[layer, *self._past]
 
     def fill(self, layer: int, kv_nX: Tensor) -> None:
         """Store the latents of the next prompt tokens, all prompts one after another. `filled` ends the pass."""
@@ -58,6 +57,11 @@ class LatentCache:
 
     def filled(self, tokens: int) -> None:
         self._filled_tokens += tokens
+        self._past = None
+        if self._filled_tokens < len(self.row_N):
+            row, column = int(self.row_N[self._filled_tokens]), int(self._column_N[self._filled_tokens])
+            start = int(self._starts_B[row])
+            self._past = (row, slice(start, column)) if column > start else None
 
     def append(self, layer: int, kv_BX: Tensor) -> Tensor:
         """Store one more token per row; return all latents of the layer, (B, T, X). `advance` ends the step."""

@@ -77,11 +77,10 @@ def generate(
                 _restrict(logits_BV[row], permitted(prompt, new_ids[prompt, :step].tolist()), prompt)
         next_B = sampling.choose(logits_BV, seen_BV, uniform_B)
         new_ids[running_B, step] = next_B
-        stopped_B = torch.isin(next_B, stops)
+        stopped_B = torch.isin(next_B, stops) & ~ended_B
         if finished is not None:
-            complete = [finished(new_ids[prompt, : step + 1].tolist()) for prompt in running_B.tolist()]
-            stopped_B |= torch.tensor(complete, device=device)
-        stopped_B &= ~ended_B
+            for row in (~ended_B & ~stopped_B).nonzero().squeeze(-1).tolist():
+                stopped_B[row] = finished(new_ids[running_B[row], : step + 1].tolist())
         new_counts[running_B[stopped_B]] = step + 1
         ended_B |= stopped_B | (budget_B == step + 1)
         left = int((~ended_B).sum())

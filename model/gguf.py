@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import gguf
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from model.attention import LATENT_NORM_EPS
+from model.choice import choose
 from model.config import MLAConfig
 from model.transformer import MLATransformer
 
@@ -61,8 +62,7 @@ def export(
 
 
 def _check(config: MLAConfig, dtype: GGUFDType) -> None:
-    if dtype not in get_args(GGUFDType):
-        raise ValueError(f"dtype = {dtype!r}: choose one of {list(get_args(GGUFDType))}")
+    choose("dtype", dtype, GGUFDType)
     if config.num_hidden_layers in _MISREAD_LAYERS:
         raise ValueError(
             f"num_hidden_layers = {config.num_hidden_layers}: llama.cpp reads deepseek2 models of {_MISREAD_LAYERS} "

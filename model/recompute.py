@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
+
+from model.choice import choose
 
 Recompute = Literal["nothing", "pointwise", "all_but_attention"]
 
@@ -42,11 +44,8 @@ def recompute_for(row_tokens: int) -> Recompute:
 
 def check_recompute(name: str) -> Recompute:
     """`name` as a policy. Raises ValueError if there is none of that name."""
-    for policy in get_args(Recompute):
-        if name == policy:
-            known: Recompute = policy
-            return known
-    raise ValueError(f"recompute = {name!r}: choose one of {list(get_args(Recompute))}")
+    policy: Recompute = choose("recompute", name, Recompute)
+    return policy
 
 
 def run_block(policy: Recompute, block: Callable[..., Tensor], *arguments: Any) -> Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from components.agent.calculator import CALCULATOR, calculate
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, pose
 from components.agent.factbook import Knowledge
 from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
@@ -57,12 +57,10 @@ class ArithmeticFamily:
                 break
         expression = _join(operands, signs)
         prompt = rng.choice(self.phrasings).format(*operands, spaced=_join(operands, signs, " "))
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=prompt,
             tools=offer(rng, CALCULATOR),
             payload={"operands": operands, "signs": signs, "value": int(calculate(expression).content)},

@@ -16,7 +16,16 @@ from dataclasses import dataclass, field
 
 from components.agent.code_programs import Program, changed_lines, draw_program, mutants, write_tests
 from components.agent.draws import named_rng
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, ToolEnvironment
+from components.agent.environment import (
+    Environment,
+    Observation,
+    Oracle,
+    OracleStep,
+    Split,
+    Task,
+    ToolEnvironment,
+    pose,
+)
 from components.agent.messages import ToolCall, ToolSpec
 from components.agent.sandbox import Limits, Result, Sandbox
 
@@ -135,12 +144,10 @@ class CodeRepairFamily:
             if broken is not None:
                 break
         prompt = rng.choice(("Fix {0} in {1}.", "The tests of {0} fail. Repair {1}.", "{0} in {1} has a bug. Fix it."))
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=prompt.format(program.function, MODULE),
             tools=(READ, RUN, EDIT),
             payload={

@@ -109,6 +109,22 @@ class TaskFamily(Protocol):
         ...
 
 
+def pose(
+    family: TaskFamily, seed: int, split: Split, *, prompt: str, tools: tuple[ToolSpec, ...], payload: dict[str, Any]
+) -> Task:
+    """What a family asks for a seed; the id names family, split and seed."""
+    return Task(
+        id=f"{family.name}/{split}/{seed}",
+        family=family.name,
+        domain=family.domain,
+        seed=seed,
+        split=split,
+        prompt=prompt,
+        tools=tools,
+        payload=payload,
+    )
+
+
 @dataclass
 class ToolEnvironment(ABC):
     """Base of environments: checks each call against the tool's schema before it reaches `run`."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, pose
 from components.agent.factbook import SEARCH, Knowledge, spoken
 from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
@@ -107,12 +107,10 @@ class LookupFamily(ABC):
     def task(
         self, rng: random.Random, seed: int, split: Split, prompt: str, countries: list[str], asked: str, value: str
     ) -> Task:
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=prompt,
             tools=offer(rng, SEARCH),
             payload={"countries": countries, "field": asked, "value": value},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from components.agent.draws import named_rng
-from components.agent.environment import Label, Oracle, OracleStep, Split, Task
+from components.agent.environment import Label, Oracle, OracleStep, Split, Task, pose
 from components.agent.mathematics.expressions import ExpressionError, evaluate, judge, show
 from components.agent.mathematics.solvability import KINDS, Question
 from components.agent.mathematics.solve import contradicts
@@ -77,12 +77,10 @@ class AnswerableFamily:
         outcome = rng.choice(kind.outcomes)
         while kind.split(givens := kind.draw(rng, outcome)) != split:
             pass
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=problem_text(rng.choice(kind.prompts(givens)), givens) + _RULES,
             tools=offer_tools(rng),
             payload={"kind": kind.name, "givens": givens},

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from components.agent.draws import named_rng
-from components.agent.environment import Label, Oracle, OracleStep, Split, Task
+from components.agent.environment import Label, Oracle, OracleStep, Split, Task, pose
 from components.agent.mathematics.derivation import Derivation, Schema, Slip, Step, draw_derivation
 from components.agent.mathematics.expressions import ExpressionError, judge, show
 from components.agent.mathematics.tools import (
@@ -107,12 +107,10 @@ class FindErrorFamily:
                 "Find the first wrong step and its right result: 'step N: RESULT'. If there is none: 'all right'.",
             )
         )
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt="\n".join((asked_prompt(rng, derivation), *lines, question)),
             tools=offer_tools(rng),
             payload={

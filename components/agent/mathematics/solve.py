@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from components.agent.draws import named_rng
-from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task
+from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task, pose
 from components.agent.mathematics.derivation import Derivation, Schema, Slip, Step, draw_derivation
 from components.agent.mathematics.expressions import show
 from components.agent.mathematics.tools import (
@@ -65,12 +65,10 @@ class SolveFamily:
         rng = named_rng(self.name, split, seed)
         schema = rng.choice(self.schemas)
         derivation = draw_derivation(schema, rng, split)
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=asked_prompt(rng, derivation),
             tools=offer_tools(rng),
             payload={"schema": schema.name, "givens": derivation.givens},

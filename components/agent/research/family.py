@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Oracle, Split, Task
+from components.agent.environment import Environment, Oracle, Split, Task, pose
 from components.agent.research.corpus import Corpus
 from components.agent.research.environment import offer_research
 from components.agent.research.pages import Evidence, Passage
@@ -64,12 +64,10 @@ class ResearchFamily(ABC):
 
     def _task(self, rng: random.Random, seed: int, split: Split, question: Question) -> Task:
         assert all(split_of("country", country) == split for country in question.countries)
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=question.prompt,
             tools=offer_research(rng),
             payload={

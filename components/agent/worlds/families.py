@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from components.agent.draws import named_rng
-from components.agent.environment import Environment, Oracle, Split, Task
+from components.agent.environment import Environment, Oracle, Split, Task, pose
 from components.agent.worlds.database import state_hash
 from components.agent.worlds.dialect import Dialect, draw_dialect
 from components.agent.worlds.drafts import (
@@ -75,12 +75,10 @@ class WorldFamily(ABC):
         dialect_seed = rng.getrandbits(32)
         dialect = draw_dialect(draft.world, dialect_seed)
         offered = self.offer(rng, draft)
-        return Task(
-            id=f"{self.name}/{split}/{seed}",
-            family=self.name,
-            domain=self.domain,
-            seed=seed,
-            split=split,
+        return pose(
+            self,
+            seed,
+            split,
             prompt=say_request(rng, draft.world, draft.request, without=draft.omitted),
             tools=tuple(dialect.spec(name) for name in offered),
             payload={
