@@ -17,6 +17,14 @@ from components.validation import explain, suggest
 PARAMS_FILE = Path("params.yaml")
 Domain = Literal["general", "books", "encyclopedic", "chinese", "stem", "code", "agent"]
 TEXT_DOMAINS: tuple[Domain, ...] = ("general", "books", "encyclopedic", "chinese", "stem", "code")
+Stream = Literal["cot", "math", "code", "research", "tool"]
+# Billions of trajectory tokens in the Youtu-LLM report, by stream.
+REPORT_STREAMS: dict[Stream, float] = {"cot": 25, "math": 20, "code": 70, "research": 60, "tool": 25}
+
+
+def agent_rows(stream: str) -> str:
+    """The domain a stream's token rows are filed under."""
+    return f"agent_{stream}"
 
 
 class BadInput(Exception):
@@ -139,6 +147,10 @@ class CurriculumStage(_Section):
     agent_tokens: Literal["data/trajectory_tokens", "data/tokens/manifest.json"] = Field(
         "data/tokens/manifest.json", description="where `agent` rows come from; without them the corpus manifest"
     )
+    agent_streams: dict[Stream, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=lambda: dict(REPORT_STREAMS),
+        description="parts of the `agent` rows by stream, the report's by default; 0 leaves one out",
+    )
 
     @model_validator(mode="after")
     def _agent_rows_have_a_source(self) -> Self:
@@ -146,7 +158,19 @@ class CurriculumStage(_Section):
             raise ValueError("`agent_tokens` must be data/trajectory_tokens exactly when `mixture` names `agent`")
         if abs(sum(self.mixture.values()) - 1) > 1e-6:
             raise ValueError(f"mixture shares sum to {sum(self.mixture.values()):.4f}; make them sum to 1")
+        if not any(self.agent_streams.values()):
+            raise ValueError("`agent_streams` leaves every stream out; give one a part above 0")
         return self
+
+    @property
+    def row_mixture(self) -> dict[str, float]:
+        """Share of rows by the domain token shards are filed under: `agent` split among its streams."""
+        shares: dict[str, float] = {domain: share for domain, share in self.mixture.items() if domain != "agent"}
+        parts = sum(self.agent_streams.values())
+        for stream, part in self.agent_streams.items():
+            if "agent" in self.mixture and part > 0:
+                shares[agent_rows(stream)] = self.mixture["agent"] * part / parts
+        return dict(sorted(shares.items()))
 
 
 class Evaluation(_Section):

@@ -17,6 +17,7 @@ from components.agent.environment import Environment, Observation, Oracle, Oracl
 from components.agent.factbook import Knowledge
 from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
+from components.params import Stream
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
@@ -46,7 +47,7 @@ class ArithmeticFamily:
     phrasings: tuple[str, ...]
     nouns: tuple[str, ...]
     knowledge: Knowledge | None = None
-    domain: str = "math"
+    domain: Stream = "math"
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)

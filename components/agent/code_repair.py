@@ -28,6 +28,7 @@ from components.agent.environment import (
 )
 from components.agent.messages import ToolCall, ToolSpec
 from components.agent.sandbox import Limits, Result, Sandbox
+from components.params import Stream
 
 MODULE, TESTS = "task.py", "test_task.py"
 _VISIBLE_CASES, _HIDDEN_CASES = 3, 8
@@ -131,7 +132,7 @@ class CodeRepairFamily:
     """Fix the function so that its tests pass."""
 
     name: str = "code_repair"
-    domain: str = "code"
+    domain: Stream = "code"
     bench: TestBench = field(default_factory=TestBench, repr=False, compare=False)
 
     def sample(self, seed: int, split: Split) -> Task:

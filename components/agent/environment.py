@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from jsonschema import Draft202012Validator
 
 from components.agent.messages import ToolCall, ToolSpec
+from components.params import Stream
 
 Split = Literal["train", "heldout"]
 Status = Literal["ok", "error", "timeout", "denied"]
@@ -29,7 +30,7 @@ class Task:
 
     id: str
     family: str
-    domain: str
+    domain: Stream
     seed: int
     split: Split
     prompt: str
@@ -91,8 +92,8 @@ class TaskFamily(Protocol):
     def name(self) -> str: ...
 
     @property
-    def domain(self) -> str:
-        """Trajectory domain: cot, math, code, research or tool."""
+    def domain(self) -> Stream:
+        """The stream its trajectories belong to."""
         ...
 
     def sample(self, seed: int, split: Split) -> Task:

@@ -18,7 +18,7 @@ from components.agent.environment import Environment, Observation, Oracle, Oracl
 from components.agent.factbook import SEARCH, Knowledge, spoken
 from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
-from components.params import BadInput
+from components.params import BadInput, Stream
 
 # Fields with one short value; the others are long, or lists.
 ASKED = (
@@ -63,7 +63,7 @@ class LookupFamily(ABC):
     """Questions about one field of some countries."""
 
     name: str
-    domain = "research"
+    domain: Stream = "research"
     fields: Iterable[str]
 
     def __init__(self, knowledge: Knowledge) -> None:

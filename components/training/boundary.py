@@ -55,7 +55,7 @@ class StagePlan:
 
     @property
     def mixture(self) -> dict[str, float]:
-        return {str(domain): share for domain, share in sorted(self.stage.mixture.items())}
+        return self.stage.row_mixture
 
 
 def plan_stage(params: Params, name: str) -> StagePlan:
@@ -154,12 +154,13 @@ def _check_mixture(stage: CurriculumStage, manifests: Mapping[Path, Manifest], w
     for manifest in manifests.values():
         for domain, lengths in manifest.totals["domains"].items():
             rows[domain] = rows.get(domain, 0) + int(lengths.get(length, {"rows": 0})["rows"])
-    for domain, share in stage.mixture.items():
+    for domain, share in stage.row_mixture.items():
         if share > 0 and not rows.get(domain):
             known = ", ".join(sorted(name for name, count in rows.items() if count))
+            remedy = "; set its part of agent_streams to 0 or give it families" if domain not in stage.mixture else ""
             raise BadInput(
-                f"{where}.mixture.{domain} = {share}: no rows of {length} tokens in "
-                f"{' or '.join(map(str, manifests))}; domains that have some: {known or 'none'}"
+                f"{where}.mixture.{domain} = {share:g}: no rows of {length} tokens in "
+                f"{' or '.join(map(str, manifests))}; domains that have some: {known or 'none'}{remedy}"
             )
     if stage.loss_weights == "spans" and "agent" not in stage.mixture:
         raise BadInput(

@@ -19,7 +19,7 @@ from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.turns import compose_turn
 from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
 from components.lineage import Shard, describe_shard, sha256_json
-from components.params import BadInput
+from components.params import BadInput, Stream
 from components.validation import first_fault
 
 Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
@@ -129,7 +129,7 @@ class Record(_Part):
     id: str
     family_id: str = Field(description="records of one task; they share a split")
     parent: Parent = Parent()
-    domain: str
+    domain: Stream
     task: TaskFacts
     tools: tuple[Tool, ...]
     steps: tuple[Step, ...]

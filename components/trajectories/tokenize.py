@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.lineage import Manifest, read_manifest, verify, write_directory, write_json
-from components.params import BadInput
+from components.params import BadInput, agent_rows
 from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
@@ -28,7 +28,6 @@ TOKENIZER = Path("artifacts/tokenizer")
 OUTPUT = Path("data/trajectory_tokens")
 METRICS = Path("metrics/trajectory_tokens.json")
 PRODUCER = "tokenize_trajectories"
-DOMAIN = "agent"
 _BATCH_RECORDS = 512
 
 
@@ -37,6 +36,7 @@ class Encoded:
     """One record as tokens. `spans` holds each segment's (start, end) in ids; they tile them."""
 
     family: str
+    stream: str
     ids: np.ndarray
     weights: np.ndarray
     spans: tuple[tuple[int, int], ...]
@@ -58,13 +58,24 @@ def run(context: StageContext) -> None:
         encoded.append(item)
         context.progress.update(len(encoded), len(records), "records")
     # A turn is never cut from its context: an episode longer than a row is left out and counted.
-    documents = [TokenDocument(ids=item.ids, weights=item.weights, cut_allowed=False) for item in encoded]
     byte_lengths = tokenizer.byte_lengths()
-    packs = {length: pack(documents, length, byte_lengths) for length in params.tokens.row_tokens}
+    packs = {
+        (agent_rows(stream), length): pack(
+            [
+                TokenDocument(ids=item.ids, weights=item.weights, cut_allowed=False)
+                for item in encoded
+                if item.stream == stream
+            ],
+            length,
+            byte_lengths,
+        )
+        for stream in sorted({item.stream for item in encoded})
+        for length in params.tokens.row_tokens
+    }
     with write_directory(OUTPUT) as directory:
         manifest = write_token_shards(
             directory,
-            {(DOMAIN, length): result.rows for length, result in packs.items()},
+            {key: result.rows for key, result in packs.items()},
             shard_rows=params.tokens.shard_rows,
             producer=PRODUCER,
             facts={
@@ -74,7 +85,9 @@ def run(context: StageContext) -> None:
                 "action_weight": params.trajectories.action_weight,
             },
         )
-    dropped = {str(length): result.dropped_documents for length, result in packs.items()}
+    dropped: dict[str, int] = {}
+    for (_, length), result in packs.items():
+        dropped[str(length)] = dropped.get(str(length), 0) + result.dropped_documents
     figures = summarise(encoded, manifest, dropped)
     write_json(METRICS, figures)
     context.tracker.log_metrics(
@@ -125,6 +138,7 @@ def encode_records(
             ends = np.cumsum(lengths).tolist()
             yield Encoded(
                 family=record.task.generator,
+                stream=record.domain,
                 ids=np.concatenate([np.asarray(piece, dtype=np.uint32) for piece in pieces]),
                 weights=np.repeat(np.array([w.weight for w in part], dtype=np.float16), lengths),
                 spans=tuple(zip([0, *ends[:-1]], ends, strict=True)),
@@ -148,7 +162,7 @@ def summarise(encoded: Sequence[Encoded], manifest: Manifest, dropped: dict[str,
         }
     return {
         "families": families,
-        "rows": manifest.totals["domains"].get(DOMAIN, {}),
+        "rows": manifest.totals["domains"],
         "dropped_records": dropped,
         "facts": manifest.facts,
     }

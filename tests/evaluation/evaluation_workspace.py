@@ -46,6 +46,7 @@ _SECOND = _STAGE | {
     "mixture": {"agent": 0.5, "encyclopedic": 0.25, "code": 0.25},
     "loss_weights": "spans",
     "agent_tokens": "data/trajectory_tokens",
+    "agent_streams": {"code": 1},
 }
 
 
@@ -75,7 +76,7 @@ def build_workspace(root: Path) -> Params:
     texts = [document.text for found in documents.values() for document in found[4:]]
     tokenizer = write_tokenizer(root / "artifacts/tokenizer", learn_tokenizer(texts, VOCAB))
     _write_tokens(root / "data/tokens", tokenizer, {name: found[4:] for name, found in documents.items()})
-    _write_tokens(root / "data/trajectory_tokens", tokenizer, {"agent": documents["code"][:4]})
+    _write_tokens(root / "data/trajectory_tokens", tokenizer, {"agent_code": documents["code"][:4]})
     with inside(root):
         _write_checkpoints(params, tokenizer)
     return params

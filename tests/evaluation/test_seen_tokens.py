@@ -27,7 +27,7 @@ def test_replays_the_text_rows_of_the_whole_chain(world: Path, world_params: Par
             order = TrainingOrder(plan.token_directories, plan.mixture, plan.stage.sequence_tokens, plan.order_seed)
             for index in range(plan.steps * plan.stage.batch_rows):
                 sample = order[index]
-                if sample.domain != "agent":
+                if sample.domain != "agent_code":
                     for number in range(sample.document_ids.max() + 1):
                         trained[tuple(sample.ids[sample.document_ids == number].tolist())] += 1
         seen: Rows = Counter(tuple(ids.tolist()) for ids in seen_documents(checkpoint.curriculum))

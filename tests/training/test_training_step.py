@@ -84,7 +84,7 @@ def test_span_weights_weigh_the_loss(workspace: Path) -> None:
     raw["curriculum"]["second"] |= {"init_from": "init"}
     params = parse(raw)
     plan = plan_of_steps(params, "second", 1)
-    assert {order_of(plan)[index].domain for index in range(plan.stage.batch_rows)} == {"agent", "general"}
+    assert {order_of(plan)[index].domain for index in range(plan.stage.batch_rows)} == {"agent_math", "general"}
     loss, weight_sum = independent_loss(plan)
     module = fit(plan, params)
     assert module.state.losses == [pytest.approx(loss, rel=1e-5)]

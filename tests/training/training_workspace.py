@@ -41,6 +41,7 @@ _SECOND = {
     "rope_theta": 20000.0,
     "loss_weights": "spans",
     "agent_tokens": "data/trajectory_tokens",
+    "agent_streams": {"math": 1},
 }
 
 
@@ -55,7 +56,7 @@ def build_workspace(root: Path, raw: dict[str, Any] | None = None) -> Params:
     params = parse(raw)
     write_params(root, raw)
     write_shards(root / "data/tokens", ("general", "code"))
-    write_shards(root / "data/trajectory_tokens", ("agent",))
+    write_shards(root / "data/trajectory_tokens", ("agent_math",))
     tokenizer = write_tokenizer(root / "artifacts/tokenizer", learn_tokenizer([], VOCAB))
     with inside(root):
         write_initial(draw_model(params, tokenizer), tokenizer_sha256=TOKENIZER_SHA256)
@@ -71,7 +72,7 @@ def write_shards(directory: Path, domains: tuple[str, ...], facts: Mapping[str, 
         for _ in range(60):
             phrase = rng.integers(0, 256, size=rng.integers(2, 6))
             ids = np.resize(phrase, rng.integers(6, 40)).astype(np.uint32)
-            weights = (rng.integers(0, 3, size=len(ids)) / 2).astype(np.float16) if domain == "agent" else None
+            weights = (rng.integers(0, 3, size=len(ids)) / 2).astype(np.float16) if domain == "agent_math" else None
             documents.append(TokenDocument(ids=ids, weights=weights))
         packs |= {(domain, row_tokens): pack(documents, row_tokens).rows for row_tokens in ROW_TOKENS}
     facts = facts or {"tokenizer_sha256": TOKENIZER_SHA256, "vocab_size": VOCAB}

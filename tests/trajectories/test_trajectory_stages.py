@@ -269,9 +269,13 @@ def test_tokens_are_read_back_by_training(inside: Path, checked: Path, tokenizer
     encoded = list(tokenize.encode_records(tokenizer, records, observation_weight=0.0, action_weight=1.0))
     fitting = [item for item in encoded if len(item.ids) <= 1024]
     assert metrics["dropped_records"]["1024"] == len(encoded) - len(fitting) < 5
-    assert metrics["rows"]["1024"]["tokens"] == sum(len(item.ids) for item in fitting)
-    order = TrainingOrder([inside / "data/trajectory_tokens"], {"agent": 1.0}, 1024, seed=1)
-    samples = [order[index] for index in range(metrics["rows"]["1024"]["rows"])]
+    rows = {domain: lengths["1024"] for domain, lengths in metrics["rows"].items()}
+    assert rows.keys() == {f"agent_{item.stream}" for item in fitting}
+    assert sum(totals["tokens"] for totals in rows.values()) == sum(len(item.ids) for item in fitting)
+    orders = {
+        domain: TrainingOrder([inside / "data/trajectory_tokens"], {domain: 1.0}, 1024, seed=1) for domain in rows
+    }
+    samples = [orders[domain][index] for domain, totals in rows.items() for index in range(totals["rows"])]
     assert sum(int((sample.weights > 0).sum()) for sample in samples) == sum(
         int((item.weights > 0).sum()) for item in fitting
     )

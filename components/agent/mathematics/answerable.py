@@ -24,6 +24,7 @@ from components.agent.mathematics.tools import (
 )
 from components.agent.mathematics.words import capital, problem_text, told
 from components.agent.messages import ToolCall
+from components.params import Stream
 
 NO_SOLUTION, NOT_DETERMINED = "no solution", "not determined"
 _RULES = f" If nothing fits, say '{NO_SOLUTION}'; if several values fit, say '{NOT_DETERMINED}'."
@@ -69,7 +70,7 @@ class AnswerableFamily:
 
     name: str = "math_answerable"
     level: str = "metacognition"
-    domain: str = "math"
+    domain: Stream = "math"
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)

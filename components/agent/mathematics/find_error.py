@@ -24,6 +24,7 @@ from components.agent.mathematics.tools import (
     read_numbers,
 )
 from components.agent.mathematics.words import asked_prompt, capital
+from components.params import Stream
 
 ALL_RIGHT = "all right"
 _SOUND_SHARE = 0.25
@@ -82,7 +83,7 @@ class FindErrorFamily:
     schemas: tuple[Schema, ...]
     name: str = "math_find_error"
     level: str = "metacognition"
-    domain: str = "math"
+    domain: Stream = "math"
 
     @cached_property
     def by_name(self) -> dict[str, Schema]:

@@ -25,6 +25,7 @@ from components.agent.mathematics.tools import (
 )
 from components.agent.mathematics.words import asked_prompt, capital, next_plan, opening, told
 from components.agent.messages import ToolCall
+from components.params import Stream
 
 _GOOD: Label = "good"
 _RECOVERY: Label = "recovery"
@@ -55,7 +56,7 @@ class SolveFamily:
     name: str
     level: str
     schemas: tuple[Schema, ...]
-    domain: str = "math"
+    domain: Stream = "math"
 
     @cached_property
     def by_name(self) -> dict[str, Schema]:

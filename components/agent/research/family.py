@@ -13,7 +13,7 @@ from components.agent.research.corpus import Corpus
 from components.agent.research.environment import offer_research
 from components.agent.research.pages import Evidence, Passage
 from components.agent.research.questions import Question, refusal
-from components.params import BadInput
+from components.params import BadInput, Stream
 
 # Most draws end before any search. Of the whole Factbook one draw in fifty is good in the leanest family.
 _MAX_DRAWS = 5000
@@ -24,7 +24,7 @@ class ResearchFamily(ABC):
     """Draws questions over one corpus."""
 
     name: str
-    domain = "research"
+    domain: Stream = "research"
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus

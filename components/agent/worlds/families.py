@@ -40,6 +40,7 @@ from components.agent.worlds.requests import (
     show_action,
 )
 from components.agent.worlds.schema import World, combine
+from components.params import Stream
 
 _PAIR_SHARE = 0.4
 _ENFORCED_SHARE = 0.5
@@ -53,7 +54,7 @@ class WorldFamily(ABC):
     """Tasks in worlds of the split; raises nothing, every seed is a task."""
 
     name: str
-    domain = "tool"
+    domain: Stream = "tool"
 
     @abstractmethod
     def draft(self, rng: random.Random, worlds: Sequence[World]) -> Draft:
