@@ -35,10 +35,10 @@ def candidates(
     d_out = torch.ones(1, tokens, heads, V_WIDTH, device=device, dtype=dtype)
 
     def forward() -> object:
-        return attention(q.detach(), k.detach(), v.detach(), packing, backend)
+        return attention(q.detach(), k.detach(), v.detach(), packing, backend, QK_WIDTH**-0.5)
 
     def both() -> object:
-        return torch.autograd.grad(attention(q, k, v, packing, backend), (q, k, v), d_out)
+        return torch.autograd.grad(attention(q, k, v, packing, backend, QK_WIDTH**-0.5), (q, k, v), d_out)
 
     return {"forward": forward, "forward and backward": both}
 

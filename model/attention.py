@@ -18,7 +18,7 @@ from model.cache import LatentCache
 from model.config import MLAConfig
 from model.norm import RMSNorm
 from model.packing import Packing
-from model.rope import rotate
+from model.rope import Rotation, rotate
 
 LATENT_NORM_EPS = 1e-6  # transformers and the published model fix it, whatever rms_norm_eps says
 
@@ -41,7 +41,7 @@ class MLAttention(nn.Module):
     def forward(
         self,
         x_BLE: Tensor,
-        rotation: tuple[Tensor, Tensor],
+        rotation: Rotation,
         packing: Packing | None,
         cache: LatentCache | None = None,
         layer: int = 0,
@@ -51,14 +51,21 @@ class MLAttention(nn.Module):
         q_BLHD = torch.cat(self._queries(x_BLE, rotation), dim=-1)
         latent_BLC, k_BLR = self._latents(x_BLE, rotation)
         k_BLHD, v_BLHV = self._expand(latent_BLC, k_BLR)
-        mixed_BLHV = attention(q_BLHD, k_BLHD, v_BLHV, packing, self.backend)
+        mixed_BLHV = attention(q_BLHD, k_BLHD, v_BLHV, packing, self.backend, rotation.score_scale)
         if cache is not None:
             past_TX = cache.past(layer)
             if past_TX is not None:
                 first = slice(0, x_BLE.shape[1] if packing is None else packing.lengths[0])
                 past_1TX = past_TX[None].to(latent_BLC.dtype).split((self.config.kv_lora_rank, k_BLR.shape[-1]), dim=-1)
+                past_k_BTHD, past_v_BTHV = self._expand(*past_1TX)
                 mixed_BLHV[:, first] = attention_after(
-                    q_BLHD[:, first], k_BLHD[:, first], v_BLHV[:, first], *self._expand(*past_1TX), self.backend
+                    q_BLHD[:, first],
+                    k_BLHD[:, first],
+                    v_BLHV[:, first],
+                    past_k_BTHD,
+                    past_v_BTHV,
+                    self.backend,
+                    rotation.score_scale,
                 )
             cache.fill(layer, torch.cat((latent_BLC, k_BLR), dim=-1).flatten(0, 1))
         return self.o_proj(mixed_BLHV.flatten(-2))
@@ -66,7 +73,7 @@ class MLAttention(nn.Module):
     def decode(
         self,
         x_BE: Tensor,
-        rotation: tuple[Tensor, Tensor],
+        rotation: Rotation,
         cache: LatentCache,
         layer: int,
     ) -> Tensor:
@@ -82,7 +89,7 @@ class MLAttention(nn.Module):
         up_HXC = self.kv_b_proj.weight.unflatten(0, (config.num_attention_heads, -1))
         k_up_HNC, v_up_HVC = up_HXC.split((config.qk_nope_head_dim, config.v_head_dim), dim=1)
         q_BHC = torch.bmm(q_B1HN[:, 0].transpose(0, 1), k_up_HNC).transpose(0, 1)
-        q_BHX = torch.cat((q_BHC, q_B1HR[:, 0]), dim=-1) * config.qk_head_dim**-0.5
+        q_BHX = torch.cat((q_BHC, q_B1HR[:, 0]), dim=-1) * rotation.score_scale
         scores_BHT = torch.baddbmm(cache.bias_B1T, q_BHX, kv_BTX.transpose(1, 2))
         weights_BHT = scores_BHT.softmax(dim=-1, dtype=torch.float32).to(kv_BTX.dtype)
         mixed_BHC = torch.bmm(weights_BHT, kv_BTX[..., : config.kv_lora_rank])
@@ -96,12 +103,14 @@ class MLAttention(nn.Module):
         k_BLHR = k_BLR[:, :, None, :].expand(-1, -1, self.config.num_attention_heads, -1)
         return torch.cat((k_BLHN, k_BLHR), dim=-1), v_BLHV
 
-    def _queries(self, x_BLE: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _queries(self, x_BLE: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
         q_BLHD = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x_BLE))).unflatten(-1, (-1, self.config.qk_head_dim))
         q_BLHN, q_BLHR = q_BLHD.split((self.config.qk_nope_head_dim, self.config.qk_rope_head_dim), dim=-1)
-        return q_BLHN, rotate(q_BLHR, *rotation)
+        return q_BLHN, rotate(q_BLHR, rotation.cos_BLP, rotation.sin_BLP)
 
-    def _latents(self, x_BLE: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _latents(self, x_BLE: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
         down_BLX = self.kv_a_proj_with_mqa(x_BLE)
         latent_BLC, k_BLR = down_BLX.split((self.config.kv_lora_rank, self.config.qk_rope_head_dim), dim=-1)
-        return self.kv_a_layernorm(latent_BLC), rotate(k_BLR[:, :, None, :], *rotation)[:, :, 0]
+        return self.kv_a_layernorm(latent_BLC), rotate(k_BLR[:, :, None, :], rotation.cos_BLP, rotation.sin_BLP)[
+            :, :, 0
+        ]

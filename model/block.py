@@ -11,6 +11,7 @@ from model.cache import LatentCache
 from model.config import MLAConfig
 from model.norm import RMSNorm
 from model.packing import Packing
+from model.rope import Rotation
 
 
 class SwiGLU(nn.Module):
@@ -35,7 +36,7 @@ class Block(nn.Module):
     def forward(
         self,
         x_BLE: Tensor,
-        rotation: tuple[Tensor, Tensor],
+        rotation: Rotation,
         packing: Packing | None,
         cache: LatentCache | None = None,
         layer: int = 0,
@@ -43,6 +44,6 @@ class Block(nn.Module):
         x_BLE = x_BLE + self.self_attn(self.input_layernorm(x_BLE), rotation, packing, cache, layer)
         return x_BLE + self.mlp(self.post_attention_layernorm(x_BLE))
 
-    def decode(self, x_BE: Tensor, rotation: tuple[Tensor, Tensor], cache: LatentCache, layer: int) -> Tensor:
+    def decode(self, x_BE: Tensor, rotation: Rotation, cache: LatentCache, layer: int) -> Tensor:
         x_BE = x_BE + self.self_attn.decode(self.input_layernorm(x_BE), rotation, cache, layer)
         return x_BE + self.mlp(self.post_attention_layernorm(x_BE))

@@ -63,6 +63,11 @@ class LatentCache:
             start = int(self._starts_B[row])
             self._past = (row, slice(start, column)) if column > start else None
 
+    def rewind(self, tokens: int) -> None:
+        """Go back to where the first `tokens` prompt tokens were filled in; what comes next overwrites the rest."""
+        self._filled_tokens = 0
+        self.filled(tokens)
+
     def append(self, layer: int, kv_BX: Tensor) -> Tensor:
         """Store one more token per row; return all latents of the layer, (B, T, X). `advance` ends the step."""
         self._latents[layer, :, self.length_tokens] = kv_BX

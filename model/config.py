@@ -11,6 +11,60 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Yarn:
+    """YaRN (arXiv 2309.00071): a rope trained on a shorter context, stretched by `factor`.
+
+    Pairs that turn more than `beta_fast` times within the original context keep their speed, those that turn less than
+    `beta_slow` times are slowed by `factor`, and those between go from one to the other. Scores are sharpened in one of
+    two places, as in transformers: on the rotated slice (`attention_factor`, else from `mscale` and `mscale_all_dim`)
+    and, where `mscale_all_dim` is given, on the whole score.
+    """
+
+    factor: float
+    original_max_position_embeddings: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    attention_factor: float | None = None
+    mscale: float | None = None
+    mscale_all_dim: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.factor) and self.factor >= 1):
+            raise ValueError(f"rope_scaling.factor = {self.factor!r}: must be a finite number of at least 1")
+        original = self.original_max_position_embeddings
+        if type(original) is not int or original < 1:
+            raise ValueError(
+                f"rope_scaling.original_max_position_embeddings = {original!r}: must be a whole number of at least 1"
+            )
+        if not 0 < self.beta_slow < self.beta_fast < math.inf:
+            raise ValueError(
+                f"rope_scaling.beta_slow = {self.beta_slow!r}, beta_fast = {self.beta_fast!r}: must be above 0, the "
+                "first below the second, such as 1.0 and 32.0"
+            )
+        for field in ("attention_factor", "mscale", "mscale_all_dim"):
+            value = getattr(self, field)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"rope_scaling.{field} = {value!r}: must be a finite number above 0, or left out")
+
+    @property
+    def rotation_scale(self) -> float:
+        """What cosine and sine are multiplied by."""
+        if self.attention_factor is not None:
+            return self.attention_factor
+        if self.mscale is not None and self.mscale_all_dim is not None:
+            return self._sharpening(self.mscale) / self._sharpening(self.mscale_all_dim)
+        return self._sharpening(1.0)
+
+    @property
+    def score_scale(self) -> float:
+        """What every score is multiplied by beside."""
+        return 1.0 if self.mscale_all_dim is None else self._sharpening(self.mscale_all_dim) ** 2
+
+    def _sharpening(self, weight: float) -> float:
+        return 1.0 + 0.1 * weight * math.log(self.factor)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MLAConfig:
     """Shape and constants of one model. Everything the forward pass depends on, and nothing else.
 
@@ -30,6 +84,7 @@ class MLAConfig:
     v_head_dim: int
     max_position_embeddings: int
     rope_theta: float
+    rope_scaling: Yarn | None = None
     rms_norm_eps: float = 1e-6
     bos_token_id: int
     eos_token_id: int
@@ -62,8 +117,13 @@ class MLAConfig:
 
     @property
     def qk_head_dim(self) -> int:
-        """Width of one head's query and key; scores are scaled by its inverse square root."""
+        """Width of one head's query and key."""
         return self.qk_nope_head_dim + self.qk_rope_head_dim
+
+    @property
+    def score_scale(self) -> float:
+        """What products of query and key are multiplied by: qk_head_dim^-0.5, and YaRN's part."""
+        return self.qk_head_dim**-0.5 * (1.0 if self.rope_scaling is None else self.rope_scaling.score_scale)
 
     @property
     def latent_width(self) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from model.attention import LATENT_NORM_EPS
 from model.choice import choose
-from model.config import MLAConfig
+from model.config import MLAConfig, Yarn
 from model.transformer import MLATransformer
 
 GGUFDType = Literal["f32", "f16", "bf16", "q8_0"]
@@ -31,6 +31,8 @@ _QUANT_TYPES: dict[GGUFDType, tuple[gguf.GGMLQuantizationType, gguf.LlamaFileTyp
 }
 _Q8_BLOCK = 32  # values that share one scale; rows are cut into whole blocks
 _MISREAD_LAYERS = (26, 27)  # llama.cpp takes deepseek2 models of these depths for DeepSeek-V2-Lite, without a q latent
+
+_YARN_BETAS = (32.0, 1.0)
 
 
 def export(
@@ -73,6 +75,18 @@ def _check(config: MLAConfig, dtype: GGUFDType) -> None:
             f"rms_norm_eps = {config.rms_norm_eps}: llama.cpp has one epsilon for all norms, and the latents' is "
             f"{LATENT_NORM_EPS}; use that"
         )
+    yarn = config.rope_scaling
+    if yarn is not None and (yarn.mscale_all_dim is None or yarn.rotation_scale != 1):
+        raise ValueError(
+            f"rope_scaling.mscale = {yarn.mscale}, mscale_all_dim = {yarn.mscale_all_dim}, attention_factor = "
+            f"{yarn.attention_factor}: llama.cpp sharpens whole scores in this architecture; set mscale and "
+            "mscale_all_dim to one value and leave attention_factor out"
+        )
+    if yarn is not None and (yarn.beta_fast, yarn.beta_slow) != _YARN_BETAS:
+        raise ValueError(
+            f"rope_scaling.beta_fast = {yarn.beta_fast}, beta_slow = {yarn.beta_slow}: llama.cpp's server takes "
+            f"{_YARN_BETAS} whatever the file says; use those"
+        )
     if dtype == "q8_0":
         for field in ("hidden_size", "intermediate_size", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim"):
             if getattr(config, field) % _Q8_BLOCK:
@@ -108,6 +122,16 @@ def _add_shape(writer: gguf.GGUFWriter, config: MLAConfig, name: str, dtype: GGU
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_dimension_count(config.qk_rope_head_dim)
     writer.add_rope_freq_base(config.rope_theta)
+    if config.rope_scaling is not None:
+        _add_yarn(writer, config.rope_scaling)
+
+
+def _add_yarn(writer: gguf.GGUFWriter, yarn: Yarn) -> None:
+    writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    writer.add_rope_scaling_factor(yarn.factor)
+    writer.add_rope_scaling_orig_ctx_len(yarn.original_max_position_embeddings)
+    assert yarn.mscale_all_dim is not None, "_check has refused it"
+    writer.add_rope_scaling_yarn_log_mul(0.1 * yarn.mscale_all_dim)  # llama.cpp divides by 0.1 again
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, config: MLAConfig, tokenizer_json: Path, chat_template: str) -> None:

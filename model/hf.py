@@ -12,6 +12,7 @@ Anything foreign, torn or not finite is refused with a ValueError that names the
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -22,7 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from model.backends import AttentionBackend
-from model.config import MLAConfig
+from model.config import MLAConfig, Yarn
 from model.init import deviation
 from model.tensor_files import save_tensors
 from model.transformer import MLATransformer
@@ -46,6 +47,22 @@ class _Rope(BaseModel):
     model_config = ConfigDict(extra="forbid")
     rope_type: Literal["default"]
     rope_theta: float
+
+
+class _YarnRope(BaseModel):
+    """Beside theta, the fields of `model.config.Yarn`."""
+
+    model_config = ConfigDict(extra="forbid")
+    rope_type: Literal["yarn"]
+    rope_theta: float
+    factor: float
+    original_max_position_embeddings: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    attention_factor: float | None = None
+    mscale: float | None = None
+    mscale_all_dim: float | None = None
+    truncate: Literal[True] = Field(True, description="the range of slowed pairs is rounded outwards")
 
 
 class _YoutuFile(BaseModel):
@@ -72,8 +89,7 @@ class _YoutuFile(BaseModel):
     bos_token_id: int
     eos_token_id: int
     pad_token_id: None = Field(None, description="belongs into generation_config.json: see the module")
-    rope_parameters: _Rope = Field(description="transformers 5 reads theta here and nowhere else")
-    rope_scaling: None = Field(None, description="the older place of a scaled rope, which this model has not")
+    rope_parameters: _Rope | _YarnRope = Field(discriminator="rope_type")
     rope_interleave: Literal[True] = True
     hidden_act: Literal["silu"] = "silu"
     attention_bias: Literal[False] = False
@@ -82,14 +98,21 @@ class _YoutuFile(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_the_older_layout(cls, raw: object) -> object:
-        """Before transformers took the model in, its own code wrote `youtu_llm`, and theta and type elsewhere."""
-        if not isinstance(raw, dict) or raw.get("model_type") != "youtu_llm":
+        """Before transformers took the model in, its own code wrote `youtu_llm`, and theta and type elsewhere.
+
+        Of the two places of a scaled rope the older one wins and theta is filled in, as in transformers 5.
+        """
+        if not isinstance(raw, dict):
             return raw
-        new = raw | {"model_type": "youtu", "architectures": ["YoutuForCausalLM"]}
-        if "rope_theta" in raw:
-            new.setdefault("rope_parameters", {"rope_type": "default", "rope_theta": raw["rope_theta"]})
-        if "torch_dtype" in raw:
-            new.setdefault("dtype", raw["torch_dtype"])
+        new, older = dict(raw), raw.get("model_type") == "youtu_llm"
+        if older:
+            new |= {"model_type": "youtu", "architectures": ["YoutuForCausalLM"]}
+            new.setdefault("dtype", raw.get("torch_dtype", "float32"))
+        rope = raw.get("rope_scaling") or raw.get("rope_parameters") or ({} if older and "rope_theta" in raw else None)
+        if isinstance(rope, dict):
+            kind = {"rope_type": rope.get("type", "default")}
+            theta = {"rope_theta": raw["rope_theta"]} if "rope_theta" in raw else {}
+            new["rope_parameters"] = kind | theta | {name: value for name, value in rope.items() if name != "type"}
         return new
 
 
@@ -111,6 +134,10 @@ def youtu_config(config: MLAConfig, dtype: torch.dtype) -> dict[str, Any]:
     if dtype not in names:
         raise ValueError(f"dtype = {dtype}: cannot be exported; convert the model to one of {list(_DTYPES)}")
     shape = {name: getattr(config, name) for name in _YoutuFile.model_fields if hasattr(config, name)}
+    rope: dict[str, Any] = {"rope_type": "default", "rope_theta": config.rope_theta}
+    if config.rope_scaling is not None:
+        given = {name: value for name, value in asdict(config.rope_scaling).items() if value is not None}
+        rope |= {"rope_type": "yarn"} | given
     return shape | {
         "pad_token_id": None,
         "model_type": "youtu",
@@ -118,7 +145,7 @@ def youtu_config(config: MLAConfig, dtype: torch.dtype) -> dict[str, Any]:
         "dtype": names[dtype],
         "num_key_value_heads": config.num_attention_heads,
         "head_dim": config.qk_rope_head_dim,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        "rope_parameters": rope,
         "rope_interleave": True,
         "hidden_act": "silu",
         "attention_bias": False,
@@ -188,9 +215,10 @@ def load_config(directory: Path) -> tuple[MLAConfig, torch.dtype]:
             f"num_attention_heads = {file.num_attention_heads}"
         )
     shape = {name: getattr(file, name) for name in MLAConfig.__dataclass_fields__ if hasattr(file, name)}
-    shape |= {"rope_theta": file.rope_parameters.rope_theta, "pad_token_id": generation.pad_token_id}
+    rope = file.rope_parameters.model_dump(exclude={"rope_type", "truncate"})
+    shape |= {"rope_theta": rope.pop("rope_theta"), "pad_token_id": generation.pad_token_id}
     try:
-        return MLAConfig(**shape), _DTYPES[file.dtype]
+        return MLAConfig(**shape, rope_scaling=Yarn(**rope) if rope else None), _DTYPES[file.dtype]
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -24,8 +24,9 @@ from model.rope import rotation
 class MLATransformer(nn.Module):
     """A dense decoder. Weights are torch's defaults until `model.init.initialise` or a checkpoint sets them.
 
-    `config` may be replaced by one that differs in rope_theta or max_position_embeddings only (a longer context);
-    angles are computed from it at every pass, and no buffer remembers the old ones. `recompute` may be set at any time.
+    `config` may be replaced by one that differs in rope_theta, rope_scaling or max_position_embeddings only (a longer
+    context); angles are computed from it at every pass, and no buffer remembers the old ones. `recompute` may be set
+    at any time.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class MLATransformer(nn.Module):
             positions_BL = (
                 torch.arange(row_tokens, device=ids_BL.device)[None] if packing is None else packing.positions_BL
             )
-        angles = rotation(positions_BL, self.config.qk_rope_head_dim, self.config.rope_theta)
+        angles = rotation(positions_BL, self.config)
         x_BLE = self.embed_tokens(ids_BL)
         for layer, block in enumerate(self.layers):
             x_BLE = run_block(self.recompute, block, x_BLE, angles, packing, cache, layer)
@@ -80,7 +81,7 @@ class MLATransformer(nn.Module):
 
     def decode(self, ids_B: Tensor, positions_B: Tensor, cache: LatentCache) -> Tensor:
         """Take in one token per row after those cached; return the next token's logits, (B, V)."""
-        angles = rotation(positions_B[:, None], self.config.qk_rope_head_dim, self.config.rope_theta)
+        angles = rotation(positions_B[:, None], self.config)
         x_BE = self.embed_tokens(ids_B)
         for layer, block in enumerate(self.layers):
             assert isinstance(block, Block)

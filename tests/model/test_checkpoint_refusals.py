@@ -22,6 +22,8 @@ from model.hf import (
     load_pretrained,
 )
 
+YARN = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 64}
+
 
 @pytest.fixture
 def checkpoint(tiny: MLAConfig, build: Callable[..., MLATransformer], tmp_path: Path) -> Path:
@@ -50,8 +52,12 @@ def edit_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], No
         ({"q_lora_rank": None}, "q_lora_rank"),
         ({"rope_parameters": "absent", "rope_theta": 1e4}, "rope_parameters: Field required"),
         ({"model_type": "youtu_llm", "rope_parameters": "absent"}, "rope_parameters: Field required"),
-        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "rope_scaling"),
-        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rope_parameters.rope_type"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "rope_parameters.yarn.rope_theta: Field required"),
+        ({"rope_scaling": {"type": "linear", "factor": 4.0}}, "rope_parameters: .*'default', 'yarn'"),
+        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rope_parameters.yarn.factor: Field required"),
+        ({"rope_parameters": YARN | {"truncate": False}}, "rope_parameters.yarn.truncate"),
+        ({"rope_parameters": YARN | {"factor": 0.5}}, "rope_scaling.factor = 0.5"),
+        ({"rope_parameters": YARN | {"long_factor": [1.0]}}, "rope_parameters.yarn.long_factor: Extra inputs"),
         ({"rope_interleave": False}, "rope_interleave"),
         ({"attention_bias": True}, "attention_bias"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings"),

@@ -21,6 +21,7 @@ from tokenizers.trainers import BpeTrainer
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from components.tokenizer.special import SPECIAL_TOKENS
 from model import PRESETS, MLAConfig, MLATransformer, generate
+from model.config import Yarn
 from model.gguf import export
 
 CORPUS = [
@@ -178,6 +179,23 @@ def test_every_type_gives_our_probabilities_within_its_precision(
     assert compared >= 8
 
 
+@pytest.mark.parametrize("sharpening", [1.0, 0.7])
+def test_a_rope_stretched_by_yarn_gives_our_tokens(
+    tmp_path: Path, model: MLATransformer, tokenizer: Tokenizer, tokenizer_json: Path, sharpening: float
+) -> None:
+    yarn = Yarn(factor=8.0, original_max_position_embeddings=32, mscale=sharpening, mscale_all_dim=sharpening)
+    stretched = MLATransformer(replace(model.config, rope_scaling=yarn, max_position_embeddings=256))
+    stretched.load_state_dict(model.state_dict())
+    export(stretched, tokenizer_json, TEMPLATE, tmp_path / "nano.gguf", "f32", "nano")
+    prompts = [tokenizer.encode("".join(CORPUS)).ids[start : start + 100] for start in (0, 50, 100, 150)]
+    ours = generate(stretched, prompts, max_new_tokens=24, stop_ids=[model.config.eos_token_id])
+    assert ours != generate(model, prompts, max_new_tokens=24, stop_ids=[model.config.eos_token_id])
+    with serve(tmp_path / "nano.gguf") as post:
+        for prompt, expected in zip(prompts, ours, strict=True):
+            body = {"prompt": prompt, "n_predict": 24, "temperature": 0, "return_tokens": True, "cache_prompt": False}
+            assert post("/completion", body)["tokens"] == expected
+
+
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16", "q8_0"])
 def test_files_are_the_same_bytes_every_time(
     tmp_path: Path, model: MLATransformer, tokenizer_json: Path, dtype: str
@@ -196,6 +214,16 @@ def test_files_are_the_same_bytes_every_time(
         ({"rms_norm_eps": 1e-5}, "f32", "rms_norm_eps = 1e-05"),
         ({"kv_lora_rank": 48}, "q8_0", "kv_lora_rank = 48: q8_0 needs a multiple of 32"),
         ({"v_head_dim": 20}, "q8_0", "v_head_dim = 20: q8_0 needs"),
+        ({"rope_scaling": Yarn(factor=4.0, original_max_position_embeddings=64)}, "f32", "sharpens whole scores"),
+        (
+            {
+                "rope_scaling": Yarn(
+                    factor=4.0, original_max_position_embeddings=64, mscale=1.0, mscale_all_dim=1.0, beta_fast=16.0
+                )
+            },
+            "f32",
+            "beta_fast = 16.0, beta_slow = 1.0: llama.cpp's server takes",
+        ),
         ({"vocab_size": 500}, "f32", "vocab_size = 500; give the tokenizer the model was trained with"),
     ],
 )

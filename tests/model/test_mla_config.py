@@ -7,6 +7,7 @@ import torch
 
 from components import params
 from model import PRESETS, MLAConfig, MLATransformer
+from model.config import Yarn
 from model.flops import parameters
 
 
@@ -50,6 +51,24 @@ def test_nano_is_the_shape_of_its_params_file() -> None:
 def test_a_wrong_field_is_named_with_its_value(tiny: MLAConfig, field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field} = {value}"):
         replace(tiny, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("factor", 0.5),
+        ("factor", float("inf")),
+        ("original_max_position_embeddings", 0),
+        ("original_max_position_embeddings", 64.0),
+        ("beta_slow", 33.0),
+        ("attention_factor", 0.0),
+        ("mscale", -1.0),
+        ("mscale_all_dim", float("nan")),
+    ],
+)
+def test_a_wrong_field_of_a_scaled_rope_is_named_with_its_value(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"rope_scaling.{field} = {value}"):
+        Yarn(**{"factor": 4.0, "original_max_position_embeddings": 64, field: value})
 
 
 def test_a_config_cannot_be_changed_in_place(tiny: MLAConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from model import MLAConfig, MLATransformer, generate
+from model.config import Yarn
 from model.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_pretrained
 from model.loss import linear_cross_entropy
 
@@ -36,6 +38,19 @@ def random_config(seed: int) -> MLAConfig:
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=choose.choice([None, 2]),
+    )
+
+
+def random_yarn(seed: int) -> Yarn:
+    choose = random.Random(seed)
+    return Yarn(
+        factor=choose.choice([1.0, 2.0, 4.0, 40.0]),
+        original_max_position_embeddings=choose.choice([8, 32, 4096]),
+        beta_fast=choose.choice([32.0, 4.0]),
+        beta_slow=choose.choice([1.0, 0.25]),
+        attention_factor=choose.choice([None, None, 1.0, 1.2]),
+        mscale=choose.choice([None, 1.0, 0.7]),
+        mscale_all_dim=choose.choice([None, 1.0, 0.7]),
     )
 
 
@@ -76,6 +91,48 @@ def test_logits_loss_gradients_and_greedy_tokens(
     prompt = ids[:1, :9]
     expected = other.generate(prompt, max_new_tokens=20, do_sample=False, eos_token_id=None, pad_token_id=0)
     assert generate(ours, prompt.tolist(), max_new_tokens=20) == [expected[0, 9:].tolist()]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_rope_stretched_by_yarn(seed: int, tmp_path: Path, build: Callable[..., MLATransformer]) -> None:
+    """Past the original context too, expanded and from the cache; and the files come back as they were."""
+    ours = build(replace(random_config(seed), rope_scaling=random_yarn(seed)), seed)
+    other = theirs(ours, tmp_path / "ours")
+    ids = torch.randint(3, ours.config.vocab_size, (2, 100), generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        assert relative(ours(ids), other(ids).logits) <= 1e-5
+        assert relative(ours(ids), rebuilt(ours, "reference")(ids)) <= 1e-5
+    prompt = ids[:1, :60]
+    expected = other.generate(prompt, max_new_tokens=20, do_sample=False, eos_token_id=None, pad_token_id=0)
+    assert generate(ours, prompt.tolist(), max_new_tokens=20, prefill_tokens=17) == [expected[0, 60:].tolist()]
+
+    other.save_pretrained(tmp_path / "theirs")
+    back = load_pretrained(tmp_path / "theirs")
+    assert back.config == ours.config
+    export_pretrained(back, tmp_path / "back")
+    assert (tmp_path / "ours" / CONFIG_FILE).read_bytes() == (tmp_path / "back" / CONFIG_FILE).read_bytes()
+
+
+def rebuilt(model: MLATransformer, attention: str) -> MLATransformer:
+    other = MLATransformer(model.config, attention)
+    other.load_state_dict(model.state_dict())
+    return other
+
+
+@pytest.mark.parametrize("kind", ["type", "rope_type"])
+def test_the_older_place_of_a_scaled_rope_is_read_as_transformers_reads_it(
+    tiny: MLAConfig, tmp_path: Path, build: Callable[..., MLATransformer], kind: str
+) -> None:
+    export_pretrained(build(tiny), tmp_path)
+    config = json.loads((tmp_path / CONFIG_FILE).read_text())
+    del config["rope_parameters"]
+    scaling = {kind: "yarn", "factor": 8.0, "original_max_position_embeddings": 32, "mscale_all_dim": 1.0}
+    (tmp_path / CONFIG_FILE).write_text(json.dumps(config | {"rope_theta": 500.0, "rope_scaling": scaling}))
+    ours, other = load_pretrained(tmp_path), AutoModelForCausalLM.from_pretrained(tmp_path)
+    expected = Yarn(factor=8.0, original_max_position_embeddings=32, mscale_all_dim=1.0)
+    assert (ours.config.rope_theta, ours.config.rope_scaling) == (500.0, expected)
+    ids = torch.arange(3, 93)[None]
+    assert relative(ours(ids), other(ids).logits) <= 1e-5
 
 
 @pytest.mark.parametrize("seed", range(50))
