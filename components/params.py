@@ -182,6 +182,7 @@ class Evaluation(_Section):
     held_out_families: tuple[str, ...] = Field(min_length=1, description="families training never sees")
     tasks: tuple[str, ...] = Field(min_length=1, description="lm-eval task names under components/evaluation/tasks")
     task_limit: int = Field(ge=1, description="items per lm-eval task")
+    phase_items: int = Field(16, ge=1, description="questions about held-out episodes per stream and phase")
 
 
 class Gate(_Section):

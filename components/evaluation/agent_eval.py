@@ -6,7 +6,7 @@ may pair them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.agent.environment import Task, TaskFamily
@@ -14,7 +14,7 @@ from components.agent.factbook import Knowledge
 from components.agent.families import choose_families, load_families
 from components.agent.loop import Policy, run_episodes
 from components.agent.policies import ModelPolicy, NoOpPolicy, RandomToolPolicy
-from components.evaluation.statistics import wilson
+from components.evaluation.statistics import mean_of, wilson
 from components.params import Params
 
 MODEL = "model"
@@ -121,5 +121,29 @@ def summarise(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict
             "tool_calls": read,
             "parse_rate": read / tried if tried else 0.0,
             **{f"end_{end}": sum(item.end == end for item in members) for end in sorted({i.end for i in members})},
+        }
+    return figures
+
+
+def summarise_streams(
+    items: Sequence[EpisodeItem], stream_of: Mapping[str, str], confidence: float
+) -> dict[str, dict[str, float | int]]:
+    """Success of one policy by stream: the mean of its families' rates, each family counting alike however many
+    episodes it has. The interval is for new tasks of these very families."""
+    figures: dict[str, dict[str, float | int]] = {}
+    families = list(dict.fromkeys(item.family for item in items))
+    for stream in dict.fromkeys(stream_of[family] for family in families):
+        members = [
+            [item.success for item in items if item.family == family]
+            for family in families
+            if stream_of[family] == stream
+        ]
+        success = mean_of([wilson(sum(outcomes), len(outcomes), confidence) for outcomes in members])
+        figures[stream] = {
+            "success": success.estimate,
+            "lo": success.low,
+            "hi": success.high,
+            "families": len(members),
+            "episodes": sum(map(len, members)),
         }
     return figures

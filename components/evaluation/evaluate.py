@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from components.agent.policies import ModelPolicy
-from components.evaluation import agent_eval, bits_per_byte, contamination, figures
+from components.evaluation import agent_eval, bits_per_byte, contamination, figures, phases
 from components.evaluation.agent_eval import EpisodeItem
 from components.evaluation.bits_per_byte import HeldOutDocument, Segment
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
-from components.evaluation.items import AGENT_FILE, BITS_FILE, TASKS_FILE, write_items
+from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, write_items
 from components.evaluation.lm_eval_adapter import TaskItem, TriviumLM, run_tasks
 from components.evaluation.ngram import NGramModel
+from components.evaluation.phases import PhaseAnswer
 from components.evaluation.seen_tokens import seen_documents
 from components.evaluation.statistics import wilson
 from components.evaluation.task_items import check_tasks
@@ -50,7 +51,7 @@ def run(context: StageContext, name: str) -> None:
     checkpoint = load_checkpoint(name, tokenizer)
     curated = read_manifest(CURATED, "curate")
     families = agent_eval.evaluated_families(params)
-    parts = Parts(context, total=2 + len(families))
+    parts = Parts(context, total=2 + 2 * len(families))
 
     documents = read_documents(curated, tokenizer, params.evaluation.held_out_bytes)
     seen = seen_documents(checkpoint.curriculum)
@@ -61,12 +62,22 @@ def run(context: StageContext, name: str) -> None:
     parts.finished()
     policy = ModelPolicy(checkpoint.model, tokenizer, params.evaluation.max_turn_tokens)
     episodes = agent_eval.evaluate_agent(policy, families, params, parts.finished)
+    phase_answers = phases.evaluate_phases(
+        checkpoint.model,
+        tokenizer,
+        families,
+        items_per_phase=params.evaluation.phase_items,
+        seed=params.seed,
+        on_family=parts.finished,
+    )
 
     metrics = {
         "tokens": checkpoint.tokens,
         "context_tokens": checkpoint.context_tokens,
         **text_metrics(segments),
-        **agent_metrics(episodes),
+        **agent_metrics(episodes, {name: family.domain for name, family in families.items()}),
+        "phases": phases.phase_metrics(phase_answers, CONFIDENCE),
+        "all_phases": phases.all_phases(phase_answers, CONFIDENCE),
         "tasks": task_metrics(answers),
     }
     facts = {
@@ -79,17 +90,18 @@ def run(context: StageContext, name: str) -> None:
             seen, params.evaluation.tasks, params.evaluation.task_limit, documents, tokenizer
         ),
     }
-    write_results(EVALUATIONS / name, segments, episodes, answers, facts)
+    write_results(EVALUATIONS / name, segments, episodes, answers, phase_answers, facts)
     write_json(METRICS / f"{name}.json", metrics)
     context.tracker.log_metrics(
         {key: value for key, value in flatten(metrics).items() if key != "tokens"}, tokens=checkpoint.tokens
     )
     context.tracker.log_figure(figures.bits_by_domain(metrics), "bits_per_byte.png")
     context.tracker.log_figure(figures.agent_success(metrics), "agent_success.png")
+    context.tracker.log_figure(figures.phase_accuracy(metrics), "phases.png")
 
 
 class Parts:
-    """Progress in parts: the held-out text, the tasks, and each family of agent tasks."""
+    """Progress in parts: the held-out text, the tasks, and each family's episodes and phases."""
 
     def __init__(self, context: StageContext, total: int) -> None:
         self._context, self._total, self._done = context, total, 0
@@ -136,13 +148,19 @@ def text_metrics(segments: Sequence[Segment]) -> dict[str, dict[str, float]]:
     }
 
 
-def agent_metrics(episodes: Sequence[EpisodeItem]) -> dict[str, Any]:
-    """Success by family with its interval: the model's under `agent`, each baseline's under `baselines`."""
+def agent_metrics(episodes: Sequence[EpisodeItem], stream_of: Mapping[str, str]) -> dict[str, Any]:
+    """Success by family with its interval: the model's under `agent`, each baseline's under `baselines`; the model's
+    by stream under `streams`."""
 
     def of(policy: str) -> dict[str, dict[str, float | int]]:
         return agent_eval.summarise([item for item in episodes if item.policy == policy], CONFIDENCE)
 
-    return {"agent": of(agent_eval.MODEL), "baselines": {name: of(name) for name in agent_eval.BASELINES}}
+    ours = [item for item in episodes if item.policy == agent_eval.MODEL]
+    return {
+        "agent": of(agent_eval.MODEL),
+        "baselines": {name: of(name) for name in agent_eval.BASELINES},
+        "streams": agent_eval.summarise_streams(ours, stream_of, CONFIDENCE),
+    }
 
 
 def task_metrics(answers: Sequence[TaskItem]) -> dict[str, dict[str, float | int]]:
@@ -167,6 +185,7 @@ def write_results(
     segments: Sequence[Segment],
     episodes: Sequence[EpisodeItem],
     answers: Sequence[TaskItem],
+    phase_answers: Sequence[PhaseAnswer],
     facts: Mapping[str, Any],
 ) -> None:
     """Write the item files and their manifest, whole or not at all."""
@@ -174,7 +193,14 @@ def write_results(
         write_items(directory / BITS_FILE, Segment, segments)
         write_items(directory / AGENT_FILE, EpisodeItem, episodes)
         write_items(directory / TASKS_FILE, TaskItem, answers)
-        shards = tuple(describe_shard(directory, directory / name) for name in (AGENT_FILE, BITS_FILE, TASKS_FILE))
-        totals = {"segments": len(segments), "episodes": len(episodes), "answers": len(answers)}
+        write_items(directory / PHASES_FILE, PhaseAnswer, phase_answers)
+        files = (AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE)
+        shards = tuple(describe_shard(directory, directory / name) for name in files)
+        totals = {
+            "segments": len(segments),
+            "episodes": len(episodes),
+            "answers": len(answers),
+            "phase_answers": len(phase_answers),
+        }
         producer = f"evaluate@{facts['checkpoint']}"
         write_manifest(directory, Manifest(producer=producer, shards=shards, totals=totals, facts=dict(facts)))

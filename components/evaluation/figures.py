@@ -1,4 +1,4 @@
-"""The two pictures of an evaluation, for the experiment tracker."""
+"""The pictures of an evaluation, for the experiment tracker."""
 
 from __future__ import annotations
 
@@ -42,4 +42,27 @@ def agent_success(metrics: Mapping[str, Any]) -> Figure:
     axes.set_ylabel("success on held-out tasks")
     axes.set_title(f"after {metrics['tokens']:,} tokens")
     axes.legend()
+    return figure
+
+
+def phase_accuracy(metrics: Mapping[str, Any]) -> Figure:
+    """Accuracy of finding the true continuation, by phase and stream with 95% intervals, and chance."""
+    phases = metrics["phases"]
+    names = list(dict.fromkeys(phase for figures in phases.values() for phase in figures))
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / max(1, len(phases))
+    for number, (stream, figures) in enumerate(phases.items()):
+        held = [(place, figures[name]) for place, name in enumerate(names) if name in figures]
+        places = [place + (number - (len(phases) - 1) / 2) * width for place, _ in held]
+        rates = [row["acc"] for _, row in held]
+        below = [row["acc"] - row["lo"] for _, row in held]
+        above = [row["hi"] - row["acc"] for _, row in held]
+        axes.bar(places, rates, width=0.9 * width, yerr=[below, above], capsize=2, label=stream)
+    axes.axhline(metrics["all_phases"]["guessing"], color="black", linestyle="--", linewidth=1, label="chance")
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("true continuation found likeliest")
+    axes.set_title(f"after {metrics['tokens']:,} tokens")
+    axes.legend(ncols=3, fontsize=8)
     return figure

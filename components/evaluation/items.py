@@ -19,6 +19,7 @@ from components.params import BadInput
 BITS_FILE = "bits_per_byte.parquet"
 AGENT_FILE = "agent.parquet"
 TASKS_FILE = "tasks.parquet"
+PHASES_FILE = "phases.parquet"
 _DECIMALS = 6
 _TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -26,6 +27,7 @@ _TYPES: dict[Any, pa.DataType] = {
     float: pa.float64(),
     bool: pa.bool_(),
     tuple[float, ...]: pa.list_(pa.float64()),
+    tuple[str, ...]: pa.list_(pa.string()),
 }
 
 Item = TypeVar("Item")

@@ -16,7 +16,7 @@ METRICS = Path("metrics/evaluate")
 
 
 def stages_markdown(params: Params, directory: Path = METRICS) -> str:
-    """Tables over all evaluated stages in the order of the curriculum: text, agent tasks, multiple choice."""
+    """Tables over all evaluated stages in the order of the curriculum: text, agent tasks, phases, multiple choice."""
     metrics = {
         name: json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
         for name in params.curriculum
@@ -24,7 +24,15 @@ def stages_markdown(params: Params, directory: Path = METRICS) -> str:
     }
     if not metrics:
         return "No stage has been evaluated yet; `dvc repro` runs the evaluations.\n"
-    return "\n".join([_text_table(metrics), _agent_table(metrics, params), _task_table(metrics)])
+    return "\n".join(
+        [
+            _text_table(metrics),
+            _agent_table(metrics, params),
+            _stream_table(metrics),
+            _phase_table(metrics),
+            _task_table(metrics),
+        ]
+    )
 
 
 def gate_markdown(verdict: str, gate: Gate, checks: Sequence[Check]) -> str:
@@ -64,6 +72,39 @@ def _agent_table(metrics: Mapping[str, Any], params: Params) -> str:
     titles = [f"{name} (never trained)" if name in params.evaluation.held_out_families else name for name in families]
     title = "## Agent loop, success on held-out tasks (95% interval)\n\n"
     return title + _table(["after", *titles], rows)
+
+
+def _stream_table(metrics: Mapping[str, Any]) -> str:
+    streams = list(dict.fromkeys(stream for figures in metrics.values() for stream in figures["streams"]))
+    rows = [
+        [name, *(_rate(figures["streams"][stream]) if stream in figures["streams"] else "" for stream in streams)]
+        for name, figures in metrics.items()
+    ]
+    title = "## Agent loop by stream, mean of its families (95% interval over their tasks)\n\n"
+    return title + _table(["after", *streams], rows)
+
+
+def _phase_table(metrics: Mapping[str, Any]) -> str:
+    """A row for every stage and stream, a column for every phase; below, all questions together and the baselines."""
+    phases = list(dict.fromkeys(p for figures in metrics.values() for row in figures["phases"].values() for p in row))
+    rows = [
+        [name, stream, *(_accuracy(row[phase]) if phase in row else "" for phase in phases)]
+        for name, figures in metrics.items()
+        for stream, row in figures["phases"].items()
+    ]
+    overall = list(metrics.values())[-1]["all_phases"]
+    known = (("place", "the commonest place"), ("longest", "the longest"), ("trigram", "wording alone, by trigrams"))
+    said = "; ".join(f"{label} {overall[key]:.0%}" for key, label in known)
+    title = (
+        "## Phases: the true continuation of a held-out episode among real others (95% interval)\n\n"
+        f"{overall['items']} questions, guessing {overall['guessing']:.0%}; {said}. Whoever takes the option with most "
+        f"words from before: {overall['copying']:.0%}.\n\n"
+    )
+    return title + _table(["after", "stream", *phases], rows)
+
+
+def _accuracy(figures: Mapping[str, float]) -> str:
+    return f"{figures['acc']:.0%} ({figures['lo']:.0%} to {figures['hi']:.0%})"
 
 
 def _task_table(metrics: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
-"""Log-probabilities that a model gives to the tokens of many rows, batched by length.
+"""Log-probabilities that a model gives to the tokens of many rows, batched by length, or to many ways to go on from
+places in one text.
 
-Both users stand on this one function: bits per byte of held-out text, and lm-eval's options. Shapes: B rows of a
-batch, L tokens of its longest row, N scored tokens, H hidden width, V vocabulary.
+`score_rows` serves bits per byte of held-out text and lm-eval's options; `score_continuations` the options of agent
+phases, whose long common beginning it reads once. Shapes: B rows of a batch, L tokens of its longest row, N scored
+tokens, H hidden width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 import torch
 
 from model import MLATransformer
+from model.cache import LatentCache
 
 _LOGIT_ROWS = 1024  # rows of logits alive at once: 1024 x 128k vocabulary is 0.5 GB in float32
 
@@ -54,6 +57,44 @@ def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int, f
         rows.append(Row(ids=ids[start:end], first_target=scored - start))
         scored = end
     return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuation:
+    """Token ids that could follow the first `after` tokens of a text."""
+
+    after: int
+    ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        assert self.after >= 1 and len(self.ids) >= 1
+
+
+@torch.inference_mode()
+def score_continuations(
+    model: MLATransformer, ids: np.ndarray, continuations: Sequence[Continuation]
+) -> list[np.ndarray]:
+    """Log-probabilities (nats, float64) of each continuation's tokens, given the beginning of `ids` it follows.
+
+    The text is read once into the latent cache. Continuations are taken from its end towards its beginning, so that
+    what one of them overwrites no later one needs.
+    """
+    text = torch.as_tensor(np.asarray(ids, dtype=np.int64), device=model.head_weight.device)
+    text = text[: max(continuation.after for continuation in continuations)]
+    capacity = max(len(text), *(each.after + len(each.ids) for each in continuations))
+    lengths = torch.tensor([capacity], device=text.device)
+    cache = LatentCache(model.config, lengths, 0, model.head_weight.dtype)
+    hidden_LH = model.hidden(text[None], cache=cache)[0]
+    scored: dict[int, np.ndarray] = {}
+    for index in sorted(range(len(continuations)), key=lambda index: -continuations[index].after):
+        after = continuations[index].after
+        targets = torch.as_tensor(np.asarray(continuations[index].ids, dtype=np.int64), device=text.device)
+        cache.rewind(after)
+        positions = cache.positions(len(targets))
+        own_NH = model.hidden(targets[None], positions_BL=positions[None], cache=cache)[0]
+        before_NH = torch.cat((hidden_LH[after - 1 : after], own_NH[:-1]))
+        scored[index] = _score_targets(before_NH, model.head_weight, targets)[0]
+    return [scored[index] for index in range(len(continuations))]
 
 
 @torch.inference_mode()

@@ -14,8 +14,9 @@ from stage_workspace import StageRunner, file_bytes, inside
 from components.evaluation import evaluate, gate
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
 from components.evaluation.bits_per_byte import Segment
-from components.evaluation.items import AGENT_FILE, BITS_FILE, TASKS_FILE, read_items
+from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, read_items
 from components.evaluation.lm_eval_adapter import TaskItem
+from components.evaluation.phases import PhaseAnswer
 from components.evaluation.report import stages_markdown
 from components.lineage import read_manifest, verify
 from components.params import BadInput, Params, load
@@ -48,6 +49,16 @@ def test_items_and_figures_agree(evaluated: Path) -> None:
         assert len(members) == figures["items"] == 8
         assert figures["acc"] == sum(item.acc for item in members) / 8
         assert figures["guessing"] == 0.25
+    assert set(metrics["streams"]) == {"math", "research"}
+    math = [metrics["agent"][family]["success"] for family in ("arithmetic_add", "arithmetic_three_terms")]
+    assert metrics["streams"]["math"]["success"] == pytest.approx(sum(math) / 2)
+    phases = read_items(directory / PHASES_FILE, PhaseAnswer)
+    assert metrics["all_phases"]["items"] == len(phases) > 0
+    for stream, row in metrics["phases"].items():
+        for phase, figures in row.items():
+            members = [item for item in phases if (item.stream, item.phase) == (stream, phase)]
+            assert figures["items"] == len(members)
+            assert figures["acc"] == sum(item.acc for item in members) / len(members)
 
 
 def test_counting_beats_knowing_nothing_and_random_weights(evaluated: Path) -> None:
@@ -73,7 +84,7 @@ def test_the_same_command_gives_the_same_bytes(
     shutil.copytree(world, again)
     runner.run(again, "evaluate", "second")
     ours = file_bytes(again, *OUTPUTS)
-    assert len(ours) == 5
+    assert len(ours) == 6
     assert ours == {path: body for path, body in file_bytes(evaluated, *OUTPUTS).items() if "first" not in path}
     assert not any(str(tmp_path).encode() in body for body in ours.values())
 
@@ -97,7 +108,15 @@ def test_gate_records_a_verdict_and_ends_with_zero(evaluated: Path, runner: Stag
 def test_the_report_shows_every_stage(evaluated: Path, world_params: Params) -> None:
     with inside(evaluated):
         page = stages_markdown(world_params)
-    for word in ("first", "second", "5-gram", "no_op", "arithmetic_three_terms (never trained)", "hellaswag_sample"):
+    for word in (
+        "first",
+        "second",
+        "5-gram",
+        "no_op",
+        "arithmetic_three_terms (never trained)",
+        "hellaswag_sample",
+        "diagnosis",
+    ):
         assert word in page
     with inside(evaluated / "data"):
         assert "No stage has been evaluated" in stages_markdown(world_params)

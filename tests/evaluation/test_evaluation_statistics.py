@@ -139,3 +139,30 @@ def test_minimum_detectable_effect_is_found_with_its_power() -> None:
     assert effect == pytest.approx(0.28016, abs=1e-4)  # (1.95996 + 0.84162) * 0.1
     drawn = np.random.default_rng(6).normal(effect, 0.1, size=20000)
     assert (drawn > 1.95996 * 0.1).mean() == pytest.approx(0.8, abs=0.02)
+
+
+@given(
+    parts=st.lists(
+        st.integers(1, 80).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_the_mean_of_rates_lies_inside_and_is_known_better_than_each(parts: list[tuple[int, int]]) -> None:
+    each = [statistics.wilson(successes, trials, 0.95) for successes, trials in parts]
+    mean = statistics.mean_of(each)
+    assert 0 <= mean.low <= mean.estimate <= mean.high <= 1 + 1e-12
+    assert mean.high > mean.low, "never certain"
+    assert mean.high - mean.low <= max(part.high - part.low for part in each) + 1e-12
+    if len(parts) == 1:
+        assert mean.low == pytest.approx(each[0].low) and mean.high == pytest.approx(each[0].high)
+
+
+def test_the_mean_of_rates_covers_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    rates, trials = (0.05, 0.5, 0.9), 30
+    covered = 0
+    for successes in generator.binomial(trials, rates, size=(2000, 3)):
+        mean = statistics.mean_of([statistics.wilson(int(count), trials, 0.95) for count in successes])
+        covered += mean.low <= sum(rates) / 3 <= mean.high
+    assert 0.93 < covered / 2000 < 0.985

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.checkpoint import Checkpoint
-from components.evaluation.scoring import Row, score_rows, sliding_rows
+from components.evaluation.scoring import Continuation, Row, score_continuations, score_rows, sliding_rows
 
 
 @given(
@@ -47,3 +47,26 @@ def test_scores_are_those_of_a_plain_forward_pass(checkpoint: Checkpoint) -> Non
             assert scored.log_probabilities == pytest.approx(expected.numpy(), abs=1e-4)
             likeliest = logits_LV.argmax(dim=1)[row.first_target - 1 : -1].numpy() == row.ids[row.first_target :]
             assert (scored.greedy == likeliest).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    length=st.integers(1, 60),
+    places=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 12)), min_size=1, max_size=8),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_continuations_score_as_whole_rows_do(
+    checkpoint: Checkpoint, length: int, places: list[tuple[float, int]], seed: int
+) -> None:
+    """Whatever stands before or after them in the list, and where two follow one place."""
+    generator = np.random.default_rng(seed)
+    vocabulary = checkpoint.model.config.vocab_size
+    ids = generator.integers(0, vocabulary, size=length)
+    asked = [
+        Continuation(after=max(1, round(share * length)), ids=generator.integers(0, vocabulary, size=size))
+        for share, size in places
+    ]
+    rows = [Row(ids=np.concatenate([ids[: each.after], each.ids]), first_target=each.after) for each in asked]
+    scored = score_continuations(checkpoint.model, ids, asked)
+    for ours, plain in zip(scored, score_rows(checkpoint.model, rows), strict=True):
+        assert ours == pytest.approx(plain.log_probabilities, abs=1e-4)
