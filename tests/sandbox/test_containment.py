@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from components.agent.sandbox import Limits, Result, Sandbox, probe
+from components.agent.sandbox.worker import _Job
 from components.params import BadInput
 
 pytestmark = pytest.mark.skipif(
@@ -98,8 +100,6 @@ def test_the_root_is_read_only(sandbox: Sandbox, path: str) -> None:
     ],
 )
 def test_no_network(sandbox: Sandbox, program: str) -> None:
-    import socket
-
     abstract = f"\0trivium-test-{os.getpid()}"
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
         local.bind(abstract)
@@ -204,9 +204,29 @@ def test_leaving_early_is_no_pass(sandbox: Sandbox) -> None:
 def test_a_worker_that_was_killed_is_replaced(sandbox: Sandbox) -> None:
     assert sandbox._process is not None
     os.kill(sandbox._process.pid, signal.SIGKILL)
+    sandbox._process.wait()  # a job that is quicker than the signal is no lost one
     lost = python(sandbox, "print(1)")
     assert lost.ending == "lost" and not lost.passed
     assert still_works(sandbox)
+
+
+@pytest.mark.parametrize("reports", [b"init 7\nended 256\n", b"ended 256\ninit 7\n"])
+def test_a_job_may_end_before_its_keeper_has_spoken(reports: bytes) -> None:
+    """Keeper and init write into one pipe; under load either may be first."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        request = {"files": {}, "runner": "python", "arguments": [], "limits": {}}
+        job = _Job(request, None, private=True, scaffold="", channel=theirs)
+        keeper = os.posix_spawn("/bin/true", ["true"], {})
+        pipes = [os.pipe() for _ in range(3)]
+        os.write(pipes[1][1], reports)
+        os.write(pipes[2][1], b".")
+        for _, write_end in pipes:
+            os.close(write_end)
+        result = job._watch(keeper, *(read_end for read_end, _ in pipes))
+        for read_end, _ in pipes:
+            os.close(read_end)
+    assert (result.ending, result.exit_code, result.completed) == ("exited", 1, True)
 
 
 def test_nothing_outlives_its_owner() -> None:

@@ -156,7 +156,7 @@ class _Job:
 
     def _watch(self, keeper: int, output: int, status: int, done: int) -> Result:
         """Collect output until the job ends or its time does; then make sure that nothing of it is left."""
-        text, truncated, reports, init = bytearray(), False, b"", 0
+        text, truncated, reports, init, ended = bytearray(), False, b"", 0, ""
         deadline = time.monotonic() + self.limits.wall_s
         open_fds = {output, status}
         expired = False
@@ -184,15 +184,17 @@ class _Job:
                 if not piece:
                     open_fds.discard(status)
                 reports += piece
-                if not init and b"\n" in reports:
-                    init = int(reports.split(b"\n")[0])
+                # Keeper and init write on their own: under load the end of a short job comes before its init's number.
+                said = dict(line.split() for line in reports.decode().split("\n")[:-1])
+                ended = said.get("ended", "")
+                if not init and "init" in said:
+                    init = int(said["init"])
                     if expired:
                         self._kill(keeper, init)
-                if not self.private and reports.count(b"\n") > 1:
+                if not self.private and init and ended:
                     self._kill(0, init)  # what the job left behind holds the output open
         os.waitpid(keeper, 0)
-        lines = reports.split(b"\n")
-        code = os.waitstatus_to_exitcode(int(lines[1])) if len(lines) > 2 else None
+        code = os.waitstatus_to_exitcode(int(ended)) if ended else None
         completed = bool(select.select([done], [], [], 0)[0]) and os.read(done, 1) == b"."
         ending = "timeout" if expired else "lost" if code is None else "signalled" if code < 0 else "exited"
         return Result(
@@ -224,7 +226,7 @@ class _Job:
             init = os.fork()
             if init == 0:
                 self._init(output, status, done)
-            os.write(status, b"%d\n" % init)
+            os.write(status, b"init %d\n" % init)
             os.close(output)
             os.waitpid(init, 0)
         except BaseException as error:
@@ -256,7 +258,7 @@ class _Job:
             while True:
                 pid, ended = os.wait()
                 if pid == job:
-                    os.write(status, b"%d\n" % ended)
+                    os.write(status, b"ended %d\n" % ended)
                     break
         finally:
             os._exit(0)
