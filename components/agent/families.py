@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from components.agent.arithmetic import arithmetic_families
 from components.agent.code_repair import CodeRepairFamily
+from components.agent.cot import cot_families
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
@@ -23,6 +24,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         *lookup_families(knowledge),
         CodeRepairFamily(),
         *mathematics_families(),
+        *cot_families(),
         *world_families(),
         *research_families(knowledge),
     ]
