@@ -46,8 +46,8 @@ bench: $(VENV)/runtime  ## Ratios on this CPU, side by side with transformers an
 	  $(VENV)/bin/python -m benchmarks.$$name | tee docs/benchmarks/$$name.txt || exit 1; done
 
 lock: $(VENV)/dev  ## Resolve the dependencies anew and write requirements/
-	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu -o requirements/runtime.txt
-	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --extra production -c requirements/runtime.txt -o requirements/production.txt
+	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --no-emit-package triton -o requirements/runtime.txt
+	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --extra production --no-emit-package triton -c requirements/runtime.txt -o requirements/production.txt
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: down  ## Stop the services and delete what this clone made: services' data, caches, stage outputs

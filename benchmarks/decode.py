@@ -43,7 +43,8 @@ def ours(model: MLATransformer, prompt: list[int], tokens: int) -> Callable[[], 
 
     @torch.inference_mode()
     def decode() -> list[int]:
-        cache.length_tokens, next_B, ids = len(prompt), first_B, []
+        cache.truncate(len(prompt))
+        next_B, ids = first_B, []
         for step in range(tokens):
             ids.append(int(next_B))
             next_B = model.decode(next_B, lengths_B + step, cache).argmax(-1)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from model.backends import AttentionBackend, attention, attention_after, check_backend
 from model.cache import LatentCache
 from model.config import MLAConfig
+from model.decoding import DecodeBackend, absorbed_attention
 from model.norm import RMSNorm
 from model.packing import Packing
 from model.rope import Rotation, rotate
@@ -76,6 +77,7 @@ class MLAttention(nn.Module):
         rotation: Rotation,
         cache: LatentCache,
         layer: int,
+        backend: DecodeBackend,
     ) -> Tensor:
         """Absorbed attention of one new token per row over the cache, in which it is stored first.
 
@@ -85,14 +87,12 @@ class MLAttention(nn.Module):
         config = self.config
         q_B1HN, q_B1HR = self._queries(x_BE[:, None], rotation)
         latent_B1C, k_B1R = self._latents(x_BE[:, None], rotation)
-        kv_BTX = cache.append(layer, torch.cat((latent_B1C, k_B1R), dim=-1)[:, 0])
+        cache.append(layer, torch.cat((latent_B1C, k_B1R), dim=-1)[:, 0])
         up_HXC = self.kv_b_proj.weight.unflatten(0, (config.num_attention_heads, -1))
         k_up_HNC, v_up_HVC = up_HXC.split((config.qk_nope_head_dim, config.v_head_dim), dim=1)
         q_BHC = torch.bmm(q_B1HN[:, 0].transpose(0, 1), k_up_HNC).transpose(0, 1)
         q_BHX = torch.cat((q_BHC, q_B1HR[:, 0]), dim=-1) * rotation.score_scale
-        scores_BHT = torch.baddbmm(cache.bias_B1T, q_BHX, kv_BTX.transpose(1, 2))
-        weights_BHT = scores_BHT.softmax(dim=-1, dtype=torch.float32).to(kv_BTX.dtype)
-        mixed_BHC = torch.bmm(weights_BHT, kv_BTX[..., : config.kv_lora_rank])
+        mixed_BHC = absorbed_attention(q_BHX, cache, layer, config.kv_lora_rank, backend)
         out_HBV = torch.bmm(mixed_BHC.transpose(0, 1), v_up_HVC.transpose(1, 2))
         return self.o_proj(out_HBV.transpose(0, 1).flatten(1))
 

@@ -9,6 +9,7 @@ from model.attention import MLAttention
 from model.backends import AttentionBackend
 from model.cache import LatentCache
 from model.config import MLAConfig
+from model.decoding import DecodeBackend
 from model.norm import RMSNorm
 from model.packing import Packing
 from model.rope import Rotation
@@ -44,6 +45,8 @@ class Block(nn.Module):
         x_BLE = x_BLE + self.self_attn(self.input_layernorm(x_BLE), rotation, packing, cache, layer)
         return x_BLE + self.mlp(self.post_attention_layernorm(x_BLE))
 
-    def decode(self, x_BE: Tensor, rotation: Rotation, cache: LatentCache, layer: int) -> Tensor:
-        x_BE = x_BE + self.self_attn.decode(self.input_layernorm(x_BE), rotation, cache, layer)
+    def decode(
+        self, x_BE: Tensor, rotation: Rotation, cache: LatentCache, layer: int, backend: DecodeBackend
+    ) -> Tensor:
+        x_BE = x_BE + self.self_attn.decode(self.input_layernorm(x_BE), rotation, cache, layer, backend)
         return x_BE + self.mlp(self.post_attention_layernorm(x_BE))

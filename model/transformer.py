@@ -15,6 +15,7 @@ from model.backends import AttentionBackend
 from model.block import Block
 from model.cache import LatentCache
 from model.config import MLAConfig
+from model.decoding import DecodeBackend, check_decode_backend
 from model.norm import RMSNorm
 from model.packing import Packing
 from model.recompute import Recompute, check_recompute, run_block
@@ -25,16 +26,21 @@ class MLATransformer(nn.Module):
     """A dense decoder. Weights are torch's defaults until `model.init.initialise` or a checkpoint sets them.
 
     `config` may be replaced by one that differs in rope_theta, rope_scaling or max_position_embeddings only (a longer
-    context); angles are computed from it at every pass, and no buffer remembers the old ones. `recompute` may be set
-    at any time.
+    context); angles are computed from it at every pass, and no buffer remembers the old ones. `recompute` and
+    `decode_backend` may be set at any time.
     """
 
     def __init__(
-        self, config: MLAConfig, attention: AttentionBackend = "padded", recompute: Recompute = "nothing"
+        self,
+        config: MLAConfig,
+        attention: AttentionBackend = "padded",
+        recompute: Recompute = "nothing",
+        decode_backend: DecodeBackend = "reference",
     ) -> None:
         super().__init__()
         self.config = config
         self.recompute = check_recompute(recompute)
+        self.decode_backend = check_decode_backend(decode_backend)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config, attention) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -85,6 +91,6 @@ class MLATransformer(nn.Module):
         x_BE = self.embed_tokens(ids_B)
         for layer, block in enumerate(self.layers):
             assert isinstance(block, Block)
-            x_BE = block.decode(x_BE, angles, cache, layer)
+            x_BE = block.decode(x_BE, angles, cache, layer, self.decode_backend)
         cache.advance()
         return F.linear(self.norm(x_BE), self.head_weight)
