@@ -82,6 +82,12 @@ class Tokens(_Section):
 class Trajectories(_Section):
     families: dict[str, int] = Field(min_length=1, description="episodes per training task family")
     wrong_branch_share: float = Field(ge=0, le=1, description="share of episodes that take a wrong step and recover")
+    alternate_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of episodes told again, another right way from some turn on",
+    )
     observation_weight: float = Field(ge=0, le=1)
     action_weight: float = Field(gt=0, le=2, description="loss weight of tool calls")
 
@@ -150,6 +156,10 @@ class CurriculumStage(_Section):
     agent_streams: dict[Stream, Annotated[float, Field(ge=0)]] = Field(
         default_factory=lambda: dict(REPORT_STREAMS),
         description="parts of the `agent` rows by stream, the report's by default; 0 leaves one out",
+    )
+
+    seed: int | None = Field(
+        None, ge=0, lt=2**32, description="of the order of this stage's rows alone; without it `seed` decides"
     )
 
     @model_validator(mode="after")

@@ -21,6 +21,17 @@ from components.params import Stream
 Split = Literal["train", "heldout"]
 Status = Literal["ok", "error", "timeout", "denied"]
 Label = Literal["good", "wrong", "recovery"]
+Origin = Literal["executed", "injected_fault"]
+# How an episode ends well: solved, or rightly said to have no answer here, or rightly stopped.
+End = Literal["success", "abstain_correct", "abort_correct"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFault:
+    """What is wrong with a tool of the task: whether calls show it, and whether it passes."""
+
+    visibility: Literal["explicit", "implicit"]
+    persistence: Literal["transient", "permanent"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +47,17 @@ class Task:
     prompt: str
     tools: tuple[ToolSpec, ...]
     payload: dict[str, Any]
+    right_end: End = "success"
+    fault: TaskFault | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What one call brought back."""
+    """What one call brought back. A fault that the task put into a tool answers with `injected_fault`."""
 
     status: Status
     content: str
+    origin: Origin = "executed"
 
     def render(self) -> str:
         """The text a policy sees inside `<tool_response>`."""
@@ -111,7 +125,15 @@ class TaskFamily(Protocol):
 
 
 def pose(
-    family: TaskFamily, seed: int, split: Split, *, prompt: str, tools: tuple[ToolSpec, ...], payload: dict[str, Any]
+    family: TaskFamily,
+    seed: int,
+    split: Split,
+    *,
+    prompt: str,
+    tools: tuple[ToolSpec, ...],
+    payload: dict[str, Any],
+    right_end: End = "success",
+    fault: TaskFault | None = None,
 ) -> Task:
     """What a family asks for a seed; the id names family, split and seed."""
     return Task(
@@ -123,6 +145,8 @@ def pose(
         prompt=prompt,
         tools=tools,
         payload=payload,
+        right_end=right_end,
+        fault=fault,
     )
 
 

@@ -16,18 +16,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from components.agent.draws import named_rng
 from components.agent.environment import Label, TaskFamily
 from components.agent.messages import defuse
 from components.agent.protocol import Segment, render_segments
+from components.evaluation.phase_answers import OPTIONS, PHASES, Phase
+from components.trajectories.episodes import Synthesizer, play
 from components.trajectories.record import Record, Step, to_messages
-from components.trajectories.synthesize import Synthesizer, play
 
-Phase = Literal["plan", "action", "diagnosis", "reflection", "summary"]
-PHASES: tuple[Phase, ...] = get_args(Phase)
-OPTIONS = 4
 _SIBLINGS = 3  # other wrong branches of the same task
 _NEAR = 2  # options at most from the same task, so that looking wrong does not give an option away
 _EVERYDAY_SHARE = 0.1  # a word in more of a family's tasks than this says nothing about one of them
@@ -164,12 +161,12 @@ def _tell(synthesizer: Synthesizer, name: str, wanted: int, seed: int) -> list[_
         if len(told) == records:
             break
         record = synthesizer.episode(name, seed + number, float(number % 2 == 0), "heldout")
-        if record.verdict.outcome != "success" or record.task.prompt in told:
+        if record.verdict.outcome == "failure" or record.task.prompt in told:
             continue
         task = family.sample(seed + number, "heldout")
         elsewhere: list[Utterance] = []
         for sibling in range(0 if costly or len(told) >= 2 * wanted else _SIBLINGS):
-            steps, _ = play(family, task, True, _sibling_seed(seed + number, sibling))
+            steps = play(family, task, True, _sibling_seed(seed + number, sibling)).steps
             elsewhere += utterances(steps, answer_turn=-1)
         said = tuple(utterances(record.steps, answer_turn=len(record.turns()) - 1))
         told[record.task.prompt] = _Told(record=record, said=said, elsewhere=tuple(elsewhere))

@@ -6,17 +6,17 @@ fails than the gates allow, the generator is at fault and not the record: the st
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from components.agent.environment import TaskFamily
-from components.agent.factbook import Knowledge
-from components.agent.families import load_families
+from components.corpus.curation.decontamination import TASKS as BENCHMARKS
+from components.corpus.curation.decontamination import Windows, benchmark_windows, find_benchmark
 from components.corpus.documents import SHARD_SUFFIX, write_lines
 from components.home import home
 from components.lineage import (
@@ -31,13 +31,17 @@ from components.lineage import (
 from components.params import BadInput
 from components.stage import StageContext
 from components.trajectories.checks import RECORD_CHECKS, check_split
+from components.trajectories.corpus_checks import CORPUS_CHECKS
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, parse_record, read_record_lines
-from components.trajectories.replay import choose_replayed, replay
+from components.trajectories.replay import is_replayed, replay
 from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
+from components.trajectories.workers import in_workers, worker_count
 
 QUARANTINE = Path("data/quarantine/trajectories")
 METRICS = Path("metrics/check_trajectories.json")
 PRODUCER = "check_trajectories"
+_BATCH_LINES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ class Judged:
 
     @property
     def family(self) -> str:
-        return self.shard.removesuffix(SHARD_SUFFIX)
+        return self.shard.partition(".")[0]
 
     def was_made(self, check: str) -> bool:
         """Whether a check could be and was made on this line."""
@@ -66,20 +70,24 @@ def run(context: StageContext) -> None:
     from components.trajectories.page import write_page
 
     started_s = time.monotonic()
+    params = context.params
     manifest = read_manifest(TRAJECTORIES, "synthesize")
     verify(TRAJECTORIES, manifest)
-    families = load_families(Knowledge.load())
-    lines = [(path.name, number, line) for path, number, line in read_record_lines(TRAJECTORIES)]
-    judged = judge(
-        lines,
-        families,
-        seed=context.params.seed,
-        held_out_families=context.params.evaluation.held_out_families,
-        report=lambda done: context.progress.update(done, len(lines), "records"),
+    rules = Rules(
+        seed=params.seed,
+        held_out_families=params.evaluation.held_out_families,
+        windows=benchmark_windows(BENCHMARKS, params.corpus.curation.decontamination.ngram_words),
     )
+    lines = [(path.name, number, line) for path, number, line in read_record_lines(TRAJECTORIES)]
+    batches = [lines[start : start + _BATCH_LINES] for start in range(0, len(lines), _BATCH_LINES)]
+    judged: list[Judged] = []
+    for part in in_workers(partial(judge_lines, rules=rules), batches, worker_count(len(batches))):
+        judged += part
+        context.progress.update(len(judged), len(lines), "records")
+    judged = judge_together(judged)
     reports = home() / "reports" / "trajectories"
     failed_gates = judge_table(table(judged), sum(shard.documents for shard in manifest.shards), reports)
-    weights = context.params.trajectories
+    weights = params.trajectories
     write_page(
         [item.record for item in judged if item.record is not None],
         reports / "sample.html",
@@ -110,34 +118,57 @@ def run(context: StageContext) -> None:
     )
 
 
-def judge(
-    lines: Sequence[tuple[str, int, str]],
-    families: Mapping[str, TaskFamily],
-    *,
-    seed: int,
-    held_out_families: Sequence[str],
-    report: Any = lambda done: None,
-) -> list[Judged]:
-    """Every line (shard, number, text) with its faults. A second record of the same id is a fault of the second."""
-    parsed = [parse_record(line) for _, _, line in lines]
-    chosen = choose_replayed([record for record, _ in parsed if record is not None], seed)
-    seen: set[str] = set()
-    judged = []
-    for (shard, number, line), (record, fault) in zip(lines, parsed, strict=True):
-        faults = {"schema": fault} if record is None else find_faults(record, held_out_families)
-        replayed = record is not None and record.id in chosen
-        if record is not None:
-            if record.id in seen:
-                faults["unique_id"] = "another record has the same id"
-            seen.add(record.id)
-            difference = replay(record, families) if replayed else None
-            if difference:
-                faults["replay"] = difference
-        judged.append(
-            Judged(shard=shard, line_number=number, line=line, record=record, faults=faults, replayed=replayed)
-        )
-        report(len(judged))
-    return judged
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a record is judged by besides itself."""
+
+    seed: int
+    held_out_families: Sequence[str]
+    windows: Windows
+
+
+def judge_lines(synthesizer: Synthesizer, lines: Sequence[tuple[str, int, str]], *, rules: Rules) -> list[Judged]:
+    """Lines (shard, number, text), each by itself, replayed in the synthesizer's families."""
+    return [judge_line(synthesizer.families, *line, rules=rules) for line in lines]
+
+
+def judge_line(families: Mapping[str, TaskFamily], shard: str, number: int, line: str, *, rules: Rules) -> Judged:
+    """One line: its schema, the checks of a record, contamination, replay."""
+    record, fault = parse_record(line)
+    if record is None:
+        faults = {"schema": fault}
+        return Judged(shard=shard, line_number=number, line=line, record=None, faults=faults, replayed=False)
+    faults = find_faults(record, rules.held_out_families)
+    benchmark = find_benchmark(all_text(record), rules.windows)
+    if benchmark:
+        faults["decontamination"] = f"shares a window of words with {benchmark}"
+    replayed = is_replayed(record, rules.seed)
+    difference = replay(record, families) if replayed else None
+    if difference:
+        faults["replay"] = difference
+    return Judged(shard=shard, line_number=number, line=line, record=record, faults=faults, replayed=replayed)
+
+
+def judge_together(judged: Sequence[Judged]) -> list[Judged]:
+    """The same with the faults that only show among all records. One is at fault for the first reason found."""
+    records = [item.record for item in judged]
+    together = [dict(item.faults) for item in judged]
+    for name, find in CORPUS_CHECKS.items():
+        for number, fault in find(records).items():
+            together[number][name] = fault
+    return [replace(item, faults=faults) for item, faults in zip(judged, together, strict=True)]
+
+
+def all_text(record: Record) -> str:
+    """Everything a model would read of a record."""
+    return "\n".join(
+        [
+            record.task.prompt,
+            *(step.text for step in record.steps),
+            *(str(value) for step in record.steps for call in step.calls for value in call.args.values()),
+            *(seen.content for step in record.steps for seen in step.obs),
+        ]
+    )
 
 
 def find_faults(record: Record, held_out_families: Sequence[str]) -> dict[str, str]:
@@ -147,18 +178,19 @@ def find_faults(record: Record, held_out_families: Sequence[str]) -> dict[str, s
     return {name: fault for name, fault in found.items() if fault is not None}
 
 
-CHECK_NAMES = ("schema", *RECORD_CHECKS, "split", "unique_id", "replay")
+CHECK_NAMES = ("schema", *RECORD_CHECKS, "split", "decontamination", "replay", *CORPUS_CHECKS)
 
 
 def table(judged: Sequence[Judged]) -> dict[str, list[Any]]:
-    """One row a line: 1 where a check passed, 0 where not, None where it was not made; `clean` is their sum."""
+    """One row a line: 1 where a check passed, 0 where not, None where it was not made. `clean`: all passed, but that it
+    may repeat another record."""
     columns: dict[str, list[Any]] = {
         "id": [item.record.id if item.record else f"{item.shard}:{item.line_number}" for item in judged],
         "family": [item.family for item in judged],
     }
     for name in CHECK_NAMES:
         columns[name] = [int(name not in item.faults) if item.was_made(name) else None for item in judged]
-    columns["clean"] = [int(not item.faults) for item in judged]
+    columns["clean"] = [int(not item.faults.keys() - {"near_duplicates"}) for item in judged]
     return columns
 
 
@@ -192,14 +224,12 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
     """The figures of metrics/check_trajectories.json."""
     names = sorted({item.family for item in judged})
     replayed = [item for item in judged if item.replayed]
-    renderings = Counter(_words(item.record) for item in judged if item.record is not None)
     return {
         "records": len(judged),
         "quarantined": sum(bool(item.faults) for item in judged),
         "faults": {name: sum(name in item.faults for item in judged) for name in CHECK_NAMES},
         "replayed": len(replayed),
         "replay_share": sum("replay" not in item.faults for item in replayed) / len(replayed) if replayed else None,
-        "repeated_share": sum(count - 1 for count in renderings.values()) / max(len(judged), 1),
         "families": {name: _summarise_family([item for item in judged if item.family == name]) for name in names},
     }
 
@@ -215,8 +245,3 @@ def _summarise_family(judged: Sequence[Judged]) -> dict[str, Any]:
         "calls": sum(len(step.calls) for step in steps),
         "prompts": len({record.task.prompt for record in records}),
     }
-
-
-def _words(record: Record) -> str:
-    """What a model would see of a record: two with the same words teach the same."""
-    return json.dumps([record.task.prompt, [[step.phase, step.text] for step in record.steps]])

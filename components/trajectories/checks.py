@@ -7,22 +7,29 @@ nothing of the generator that made it; `replay.py` asks the environments.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Collection
 
-from components.agent.calculator import calculate
 from components.agent.environment import call_fault
-from components.agent.research.citations import Citation, read_claims
-from components.agent.research.questions import contains
-from components.trajectories.record import Record, Step, content_sha
+from components.trajectories.grounding import (
+    check_citations,
+    check_contradictions,
+    check_hindsight,
+    check_reflections,
+    check_secrets,
+    check_traces,
+    check_units,
+    check_voice,
+)
+from components.trajectories.record import Record, content_sha
 
 _LETTERS = {"analysis": "A", "plan": "P", "action": "X", "reflection": "R", "summary": "S"}
 # Analysis, Plan? and an Action; then Actions with a Reflection (and a revised Plan only after one); then the Summary.
 _GRAMMAR = re.compile(r"AP?X(?:(?:RP?)?X)*R?S")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_PATH = re.compile(r"[\w./-]*\w\.(?:py|txt|md|json|yaml|toml)\b")
-_SPAN_LINE = re.compile(r"^(\d{1,9})-(\d{1,9}) (.*)$", re.MULTILINE)
-_LAST_DIGIT = re.compile(r"(\d+(?:[-+*/]\d+)+) ends in (\d)\b")
+_LEAK = re.compile(
+    r"\.git\b|\bgit (?:log|show|diff|blame)\b|\banswer key\b"
+    r"|\b(?:gold|oracle|hidden)[_ ](?:answer|patch|path|tests?)\b",
+    re.IGNORECASE,
+)
 
 RecordCheck = Callable[[Record], str | None]
 
@@ -79,33 +86,12 @@ def check_arguments(record: Record) -> str | None:
     return None
 
 
-def check_traces(record: Record) -> str | None:
-    """Numbers and paths in a reflection or the summary stand in the prompt, a call made before or what it brought.
-
-    A citation names a span that an opened page showed, beside the value that stands there.
-    """
-    known_numbers, known_paths = _facts(record.task.prompt)
-    shown: dict[Citation, str] = {}
-    for step in record.steps:
-        if step.phase in ("reflection", "summary"):
-            numbers, paths = _facts(step.text)
-            strange = numbers - known_numbers - _derived(step.text) | paths - known_paths
-            if strange:
-                return f"step {step.i}: {step.phase} names {', '.join(sorted(strange))}, seen nowhere before"
-            dangling = next((str(cited) for cited in _unsupported(step.text, shown)), None)
-            if dangling:
-                return f"step {step.i}: {step.phase} cites {dangling}, which shows no such value"
-        shown |= _spans_shown(step)
-        for part in (*_texts_of_calls(step), *(seen.content for seen in step.obs)):
-            numbers, paths = _facts(part)
-            known_numbers, known_paths = known_numbers | numbers, known_paths | paths
-    return None
-
-
 def check_wrong_steps(record: Record) -> str | None:
-    """A wrong step has weight 0, every other one more; a recovery follows each wrong action and points at it."""
+    """A wrong step has weight 0 and so has what an alternate shares with its parent, every other one more; a recovery
+    follows each wrong action and points at it."""
+    shared = record.parent.at_step or 0
     for step in record.steps:
-        if (step.loss == 0) != (step.label == "wrong"):
+        if (step.loss == 0) != (step.label == "wrong" or step.i < shared):
             return f"step {step.i}: {step.label} with loss weight {step.loss:g}"
         for reference in step.refs:
             if not (0 <= reference.step < step.i and record.steps[reference.step].label == "wrong"):
@@ -124,9 +110,34 @@ def check_wrong_steps(record: Record) -> str | None:
 def check_verdict(record: Record) -> str | None:
     """Success exactly when all checks of the environment passed, and only successes are kept."""
     passed = bool(record.verdict.checks) and all(check.passed for check in record.verdict.checks)
-    if passed != (record.verdict.outcome == "success"):
+    if passed != (record.verdict.outcome != "failure"):
         return f"outcome {record.verdict.outcome}, but the checks {'pass' if passed else 'fail'}"
     return None if passed else "the episode failed"
+
+
+def check_loops(record: Record) -> str | None:
+    """No call that worked is made again at once with the same result, unless the turn says what is new about it."""
+    before: tuple[object, object] = (None, None)
+    for turn in record.turns():
+        made = [
+            (call.name, call.args, seen.content)
+            for step in turn
+            for call, seen in zip(step.calls, step.obs, strict=False)
+            if seen.status == "ok"
+        ]
+        prose = [step.text for step in turn if step.text]
+        if made and made == before[0] and (not prose or prose == before[1]):
+            return f"step {turn[0].i}: the call before, once more"
+        before = (made, prose)
+    return None
+
+
+def check_leaks(record: Record) -> str | None:
+    """Neither the task nor a call names what only its maker may know: a repository's history, a hidden file, a key."""
+    texts = [record.task.prompt, *(f"{tool.name} {tool.description}" for tool in record.tools)]
+    texts += [str(call.args) for step in record.steps for call in step.calls]
+    found = next((match[0] for text in texts if (match := _LEAK.search(text))), None)
+    return f"names {found!r}" if found else None
 
 
 def check_licence(record: Record) -> str | None:
@@ -140,6 +151,15 @@ RECORD_CHECKS: dict[str, RecordCheck] = {
     "observations": check_observations,
     "arguments": check_arguments,
     "traces": check_traces,
+    "citations": check_citations,
+    "hindsight": check_hindsight,
+    "reflections": check_reflections,
+    "contradictions": check_contradictions,
+    "units": check_units,
+    "voice": check_voice,
+    "secrets": check_secrets,
+    "loops": check_loops,
+    "leaks": check_leaks,
     "wrong_steps": check_wrong_steps,
     "verdict": check_verdict,
     "licence": check_licence,
@@ -148,41 +168,9 @@ RECORD_CHECKS: dict[str, RecordCheck] = {
 
 def check_split(record: Record, held_out_families: Collection[str]) -> str | None:
     """Nothing held out: neither a family evaluation keeps for itself nor a held-out task of a training family."""
-    if record.task.generator in held_out_families:
-        return f"family {record.task.generator} is held out for evaluation"
+    facts = record.task
+    if facts.generator in held_out_families:
+        return f"family {facts.generator} is held out for evaluation"
+    if record.family_id != f"{facts.generator}/{facts.split}/{facts.seed}":
+        return f"family_id {record.family_id} is not that of the task"
     return None if record.task.split == "train" else f"a task of the {record.task.split} split"
-
-
-@cache
-def _facts(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Numbers and file paths a text names."""
-    return frozenset(_NUMBER.findall(text)), frozenset(_PATH.findall(text))
-
-
-def _derived(text: str) -> frozenset[str]:
-    """The one derivation a reflection may make itself: the last digit of an expression, worked out again here."""
-    found = _LAST_DIGIT.findall(text)
-    return frozenset(digit for expression, digit in found if calculate(expression).content[-1:] == digit)
-
-
-def _spans_shown(step: Step) -> dict[Citation, str]:
-    """The text of every span that a page opened in this step showed, a line `start-end text` each."""
-    return {
-        Citation(page=call.args["page"], start=int(line[1]), end=int(line[2])): line[3]
-        for call, seen in zip(step.calls, step.obs, strict=False)
-        if isinstance(call.args.get("page"), str)
-        for line in _SPAN_LINE.finditer(seen.content)
-    }
-
-
-def _unsupported(text: str, shown: Mapping[Citation, str]) -> Iterator[Citation]:
-    """Citations of spans never shown, or beside a claim that lacks the value behind the span's field."""
-    for claim in read_claims(text):
-        for citation in claim.citations:
-            value = shown.get(citation, "").partition(": ")[2]
-            if not value or not contains(claim.text, value):
-                yield citation
-
-
-def _texts_of_calls(step: Step) -> list[str]:
-    return [str(value) for call in step.calls for value in call.args.values()]

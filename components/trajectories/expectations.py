@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 # One fault of these is one too many: the generator or this code is wrong.
-ALWAYS = ("schema", "content_id", "unique_id", "wrong_steps", "split", "licence", "observations")
+ALWAYS = (
+    "schema", "content_id", "unique_id", "branches", "wrong_steps", "split", "decontamination", "licence",
+    "observations", "secrets", "leaks",
+)  # fmt: skip
 MIN_REPLAY_SHARE = 0.995
 MIN_CLEAN_SHARE = 0.99
+# A small family asks some things twice: those are set aside, and only a corpus full of them is refused.
+MIN_DISTINCT_SHARE = 0.8
 
 
 def judge_table(columns: Mapping[str, list[Any]], expected_rows: int, directory: Path) -> list[str]:
@@ -71,4 +76,5 @@ def _least_share(name: str) -> float | None:
         return None
     if name in ALWAYS:
         return 1.0
-    return MIN_REPLAY_SHARE if name == "replay" else MIN_CLEAN_SHARE
+    shares = {"replay": MIN_REPLAY_SHARE, "near_duplicates": MIN_DISTINCT_SHARE}
+    return shares.get(name, MIN_CLEAN_SHARE)

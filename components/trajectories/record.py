@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components.agent.environment import Label, Observation, Split, Status
+from components.agent.environment import End, Label, Observation, Origin, Split, Status
 from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.turns import compose_turn
 from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
@@ -23,7 +23,7 @@ from components.params import BadInput, Stream
 from components.validation import first_fault
 
 Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
-Outcome = Literal["success", "failure"]
+Outcome = Literal[End, "failure"]
 
 
 class _Part(BaseModel):
@@ -55,18 +55,17 @@ class Call(_Part):
 
 
 class Seen(_Part):
-    """One observation. `origin` is always `executed`: nothing here was made up."""
+    """One observation. Nothing here was made up: a call was executed, or met a fault the task had put there."""
 
     call_id: str
     status: Status
     content: str
     sha: str = Field(description="sha256 of the content")
-    origin: Literal["executed"] = "executed"
+    origin: Origin = "executed"
     trusted: Literal[False] = False
-    truncated: bool = False
 
     def observation(self) -> Observation:
-        return Observation(status=self.status, content=self.content)
+        return Observation(status=self.status, content=self.content, origin=self.origin)
 
 
 class Reference(_Part):
@@ -82,16 +81,24 @@ class Step(_Part):
     obs: tuple[Seen, ...] = ()
     label: Label = "good"
     loss: float = Field(1.0, ge=0, le=1)
-    label_source: Literal["oracle"] = "oracle"
+    label_source: Literal["oracle", "verifier"] = "oracle"
     refs: tuple[Reference, ...] = Field((), description="of a recovery: the wrong step it repairs")
 
 
 class Parent(_Part):
-    """Where a branch left another record. Wrong branches lie inside their record, so every record is a root."""
+    """Where a branch left another record. A wrong branch and its recovery lie inside one record; an `alternate` goes
+    on from step `at_step` of its parent another way that is right too, and what the two share is trained in the
+    parent alone."""
 
-    id: None = None
-    at_step: None = None
-    kind: Literal["root"] = "root"
+    id: str | None = None
+    at_step: int | None = Field(default=None, ge=0)
+    kind: Literal["root", "alternate"] = "root"
+
+    @model_validator(mode="after")
+    def _an_alternate_has_a_parent(self) -> Self:
+        if (self.kind == "alternate") != (self.id is not None) or (self.id is None) != (self.at_step is None):
+            raise ValueError("an alternate names its parent and the step it leaves it at, a root neither")
+        return self
 
 
 class TaskFacts(_Part):
@@ -102,8 +109,26 @@ class TaskFacts(_Part):
     split: Split
 
 
+class CitedSpan(_Part):
+    """A claim of the answer and one span it cites; `span` counts the characters of `doc` from 0, its end excluded."""
+
+    claim: str
+    doc: str
+    sha: str = Field(description="sha256 of the text that stands there")
+    span: tuple[int, int]
+
+
 class Answer(_Part):
     value: str
+    citations: tuple[CitedSpan, ...] = ()
+
+
+class FaultFacts(_Part):
+    """What was wrong with a tool, and the step whose call met it first (None: none did)."""
+
+    visibility: Literal["explicit", "implicit"] = Field(validation_alias="class", serialization_alias="class")
+    persistence: Literal["transient", "permanent"]
+    step: int | None
 
 
 class Check(_Part):
@@ -117,7 +142,11 @@ class Verdict(_Part):
 
 
 class Provenance(_Part):
-    teacher: None = None
+    teacher: str | None = Field(default=None, description="model and revision that wrote the prose or acted")
+    cache_key: str | None = Field(default=None, description="of the teacher's last answer that went into the record")
+    cost_usd: float = Field(
+        default=0.0, ge=0, description="all of the teacher's answers for this record, refused ones too"
+    )
     licence: str
     source_uri: str
 
@@ -135,6 +164,7 @@ class Record(_Part):
     steps: tuple[Step, ...]
     answer: Answer
     verdict: Verdict
+    fault: FaultFacts | None = None
     provenance: Provenance
 
     def content_id(self) -> str:
@@ -181,17 +211,27 @@ def content_sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_records(directory: Path, family: str, records: Iterable[Record]) -> Shard:
-    """One shard a family: episodes are small, a shard of ten thousand is a few hundred kilobytes."""
+def shard_name(family: str, number: int) -> str:
+    return f"{family}.{number:05d}{SHARD_SUFFIX}"
+
+
+def write_records(directory: Path, name: str, records: Iterable[Record]) -> Shard:
+    """One shard: ten thousand episodes are a few hundred kilobytes."""
     rows = [record.model_dump(mode="json") for record in records]
-    path = directory / f"{family}{SHARD_SUFFIX}"
+    path = directory / name
     write_lines(path, rows)
     return describe_shard(directory, path, documents=len(rows))
 
 
 def read_records(directory: Path) -> Iterator[Record]:
     """All records below `directory`, by shard name. Raises BadInput naming the line that is no record."""
-    for path, number, line in read_record_lines(directory):
+    for path in sorted(directory.glob(f"*{SHARD_SUFFIX}")):
+        yield from read_shard(path)
+
+
+def read_shard(path: Path) -> Iterator[Record]:
+    """Raises BadInput naming the line that is no record."""
+    for number, line in enumerate(read_lines(path), start=1):
         record, fault = parse_record(line)
         if record is None:
             raise BadInput(f"{path}: line {number}: {fault}; run `dvc repro synthesize`")

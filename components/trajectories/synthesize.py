@@ -1,52 +1,47 @@
-"""The stage `synthesize`: oracles act in real environments and what happens is written down.
+"""The stage `synthesize`: episodes of every family, spread over worker processes, written as shards.
 
-Every observation comes from an executed call and the environment alone decides success. An episode is a pure function
-of (family, seed, share of wrong branches), so episodes are spread over worker processes and the bytes stay the same.
+Work is cut into chunks of consecutive seeds. A finished chunk is kept in the home directory under the stage's identity
+until the stage is done, so a run that was stopped goes on where it was; the bytes are the same with any number of
+workers and restarts.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
-from components.agent.draws import named_rng
-from components.agent.environment import OracleStep, Split, Task, TaskFamily
-from components.agent.factbook import FACTBOOK, Knowledge
+import psutil
+
+from components.agent.factbook import Knowledge
 from components.agent.families import choose_families, load_families
-from components.corpus.documents import read_documents
-from components.lineage import Manifest, read_manifest, verify, write_directory, write_manifest
+from components.home import home
+from components.lineage import (
+    Manifest,
+    Shard,
+    read_manifest,
+    sha256_file,
+    stage_identity,
+    verify,
+    write_directory,
+    write_manifest,
+)
 from components.params import Params
 from components.stage import StageContext
-from components.trajectories.record import (
-    Answer,
-    Call,
-    Check,
-    Provenance,
-    Record,
-    Reference,
-    Seen,
-    Step,
-    TaskFacts,
-    Tool,
-    Verdict,
-    content_sha,
-    write_records,
-)
+from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
+from components.trajectories.record import Record, read_shard, shard_name, write_records
+from components.trajectories.workers import in_workers, worker_count
 
 RAW = Path("data/raw")
 OUTPUT = Path("data/trajectories")
 PRODUCER = "synthesize"
-GENERATOR_VERSION = "1"
-OUR_LICENCE = "Apache-2.0"
-_SEEDS_PER_RUN = 1_000_000  # so that two values of params.seed share no episode
+SHARD_RECORDS = 10_000
 _CHUNK_EPISODES = 50
-_MAX_WORKERS = 4
+_COSTLY_CHUNK_EPISODES = 5  # of the code stream, whose episodes run test suites
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +52,19 @@ class Chunk:
     first_seed: int
     episodes: int
     wrong_branch_share: float
+    alternate_share: float
+
+    @property
+    def seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + self.episodes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """The records of a chunk and the processor time they took, that of test runs included (0 where they were kept)."""
+
+    records: list[Record]
+    cpu_s: float
 
 
 def run(context: StageContext) -> None:
@@ -64,161 +72,113 @@ def run(context: StageContext) -> None:
     params = context.params
     started_s = time.monotonic()
     verify(RAW, read_manifest(RAW, "ingest"))
-    choose_families(load_families(Knowledge.load()), params.trajectories.families, "trajectories.families")
-    chunks = plan_chunks(params)
+    families = choose_families(load_families(Knowledge.load()), params.trajectories.families, "trajectories.families")
+    chunks = plan_chunks(params, costly={name for name, family in families.items() if family.domain == "code"})
     total = sum(chunk.episodes for chunk in chunks)
-    records: dict[str, list[Record]] = {family: [] for family in params.trajectories.families}
+    kept = home() / "synthesize" / _identity(params)
+    made_by_family: dict[str, list[Record]] = {}
+    cpu_s: dict[str, float] = {}
     done = 0
-    for chunk, made in zip(chunks, run_chunks(chunks, min(_MAX_WORKERS, os.cpu_count() or 1)), strict=True):
-        records[chunk.family] += made
+    for chunk, made in zip(chunks, run_chunks(chunks, worker_count(len(chunks)), kept), strict=True):
+        made_by_family.setdefault(chunk.family, []).extend(made.records)
+        cpu_s[chunk.family] = cpu_s.get(chunk.family, 0.0) + made.cpu_s
         done += chunk.episodes
         context.progress.update(done, total, "episodes")
     with write_directory(OUTPUT) as directory:
-        shards = tuple(write_records(directory, family, records[family]) for family in sorted(records))
+        shards = [shard for name, made in sorted(made_by_family.items()) for shard in _write(directory, name, made)]
         facts = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
-        totals = {family: describe(records[family]) for family in sorted(records)}
-        write_manifest(directory, Manifest(producer=PRODUCER, shards=shards, totals=totals, facts=facts))
+        totals = {name: describe(made) for name, made in sorted(made_by_family.items())}
+        write_manifest(directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals=totals, facts=facts))
+    shutil.rmtree(kept)
     seconds = time.monotonic() - started_s
-    context.tracker.log_metrics({"seconds": seconds, "episodes": total, "episodes_per_s": total / max(seconds, 1e-9)})
+    context.tracker.log_metrics(
+        {
+            "seconds": seconds,
+            "episodes": total,
+            "episodes_per_s": total / max(seconds, 1e-9),
+            **{f"cpu_s.{name}": spent for name, spent in cpu_s.items()},
+        }
+    )
 
 
-def plan_chunks(params: Params) -> list[Chunk]:
+def plan_chunks(params: Params, costly: set[str]) -> list[Chunk]:
     """All episodes, costly families first so that no worker idles at the end."""
-    families = sorted(params.trajectories.families.items(), key=lambda item: (item[0] != "code_repair", item[0]))
+    wanted = params.trajectories
     return [
         Chunk(
             family=family,
-            first_seed=params.seed * _SEEDS_PER_RUN + start,
+            first_seed=params.seed * SEEDS_PER_RUN + start,
             episodes=min(size, count - start),
-            wrong_branch_share=params.trajectories.wrong_branch_share,
+            wrong_branch_share=wanted.wrong_branch_share,
+            alternate_share=wanted.alternate_share,
         )
-        for family, count in families
-        for size in [_CHUNK_EPISODES // 10 if family == "code_repair" else _CHUNK_EPISODES]
+        for family, count in sorted(wanted.families.items(), key=lambda item: (item[0] not in costly, item[0]))
+        for size in [_COSTLY_CHUNK_EPISODES if family in costly else _CHUNK_EPISODES]
         for start in range(0, count, size)
     ]
 
 
-def run_chunks(chunks: Sequence[Chunk], workers: int) -> Iterator[list[Record]]:
-    """The records of each chunk in the order of the chunks, whatever the number of workers."""
-    if workers == 1:
-        synthesizer = Synthesizer()
-        yield from map(synthesizer.chunk, chunks)
-        return
-    # Spawned, not forked: the stage's own process runs threads.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        yield from pool.map(_work, chunks)
+def run_chunks(chunks: Sequence[Chunk], workers: int, kept: Path) -> Iterator[Made]:
+    """What each chunk gives, in the order of the chunks, whatever the number of workers. What `kept` holds is read."""
+    kept.mkdir(parents=True, exist_ok=True)
+    yield from in_workers(partial(make_chunk, kept=kept), chunks, workers)
 
 
-class Synthesizer:
-    """Families with the knowledge they need; one per process."""
-
-    def __init__(self, families: dict[str, TaskFamily] | None = None, source_licence: str | None = None) -> None:
-        self.families = families if families is not None else load_families(Knowledge.load())
-        self.source_licence = source_licence or next(read_documents(FACTBOOK)).licence
-
-    def chunk(self, chunk: Chunk) -> list[Record]:
-        seeds = range(chunk.first_seed, chunk.first_seed + chunk.episodes)
-        return [self.episode(chunk.family, seed, chunk.wrong_branch_share) for seed in seeds]
-
-    def episode(self, name: str, seed: int, wrong_branch_share: float, split: Split = "train") -> Record:
-        """Let the family's oracle solve one task."""
-        family = self.families[name]
-        task = family.sample(seed, split)
-        steps, success = play(family, task, takes_wrong_branch(seed, wrong_branch_share), seed)
-        researched = family.domain == "research"
-        return Record(
-            id="",
-            family_id=task.id,
-            domain=task.domain,
-            task=TaskFacts(
-                prompt=task.prompt, generator=name, gen_version=GENERATOR_VERSION, seed=seed, split=task.split
-            ),
-            tools=tuple(Tool.of(spec) for spec in task.tools),
-            steps=tuple(steps),
-            answer=Answer(value=steps[-1].text),
-            verdict=Verdict(
-                outcome="success" if success else "failure", checks=(Check(name="environment", passed=success),)
-            ),
-            provenance=Provenance(
-                licence=self.source_licence if researched else OUR_LICENCE,
-                source_uri=f"generator:{name}" + (f"+source:{FACTBOOK.name}" if researched else ""),
-            ),
-        ).identified()
-
-
-def takes_wrong_branch(seed: int, share: float) -> bool:
-    """Spread evenly over the seeds, so that a family of few episodes has its share too."""
-    number = seed % _SEEDS_PER_RUN
-    return math.floor((number + 1) * share) > math.floor(number * share)
-
-
-def play(family: TaskFamily, task: Task, wrong_branch: bool, seed: int) -> tuple[list[Step], bool]:
-    """Run the oracle in a fresh environment; returns the steps and the environment's verdict on the answer."""
-    environment = family.start(task)
-    oracle = family.oracle(task, named_rng("words", family.name, task.split, seed), wrong_branch)
-    steps: list[Step] = []
-    turn = next(oracle)
-    wrong_action: int | None = None
-    while True:
-        new, wrong_action = _phases(turn, len(steps), wrong_action), _wrong(turn, len(steps), wrong_action)
-        if turn.call is None:
-            steps += new
-            assert turn.summary is not None
-            return steps, environment.verify(turn.summary)
-        observation = environment.execute(turn.call)
-        call_id = f"c{sum(len(step.calls) for step in steps) + 1}"
-        call = Call(id=call_id, name=turn.call.name, args=turn.call.arguments)
-        seen = Seen(
-            call_id=call_id,
-            status=observation.status,
-            content=observation.content,
-            sha=content_sha(observation.content),
+def make_chunk(synthesizer: Synthesizer, chunk: Chunk, *, kept: Path) -> Made:
+    """Make a chunk's records and keep them, or read those that are kept."""
+    name = shard_name(chunk.family, chunk.first_seed % SEEDS_PER_RUN)
+    if (kept / name).exists():
+        return Made(records=list(read_shard(kept / name)), cpu_s=0.0)
+    before_s = _cpu_s()
+    records = [
+        record
+        for seed in chunk.seeds
+        for record in synthesizer.episodes(
+            chunk.family,
+            seed,
+            wrong_branch_share=chunk.wrong_branch_share,
+            alternate_share=chunk.alternate_share,
         )
-        new[-1] = new[-1].model_copy(update={"calls": (call,), "obs": (seen,)})
-        steps += new
-        turn = oracle.send(observation)
-
-
-def _phases(turn: OracleStep, first: int, wrong_action: int | None) -> list[Step]:
-    """The steps of one turn in the order they are rendered."""
-    texts = [("reflection", turn.reflection), ("analysis", turn.analysis), ("plan", turn.plan)]
-    texts = [(phase, text) for phase, text in texts if text]
-    texts.append(("action", "") if turn.call is not None else ("summary", turn.summary or ""))
-    refs: tuple[Reference, ...] = ()
-    if turn.label == "recovery":
-        assert wrong_action is not None, "a recovery follows a wrong step"
-        refs = (Reference(step=wrong_action),)
-    loss = 0.0 if turn.label == "wrong" else 1.0
-    return [
-        Step(i=first + offset, phase=phase, text=text, label=turn.label, loss=loss, refs=refs)  # type: ignore[arg-type]
-        for offset, (phase, text) in enumerate(texts)
     ]
-
-
-def _wrong(turn: OracleStep, first: int, before: int | None) -> int | None:
-    """Index of the last wrong action so far."""
-    if turn.label != "wrong":
-        return before
-    return first + sum(bool(text) for text in (turn.reflection, turn.analysis, turn.plan))
+    spent_s = _cpu_s() - before_s
+    temporary = f".{name}.{os.getpid()}"
+    write_records(kept, temporary, records)
+    (kept / temporary).replace(kept / name)
+    return Made(records=records, cpu_s=spent_s)
 
 
 def describe(records: Sequence[Record]) -> dict[str, int]:
     """Counts for the manifest."""
+    roots = [record for record in records if record.parent.kind == "root"]
     return {
-        "episodes": len(records),
-        "successes": sum(record.verdict.outcome == "success" for record in records),
-        "with_wrong_branch": sum(any(step.label == "wrong" for step in record.steps) for record in records),
+        "episodes": len(roots),
+        "alternates": len(records) - len(roots),
+        "successes": sum(record.verdict.outcome != "failure" for record in records),
+        "with_wrong_branch": sum(any(step.label == "wrong" for step in record.steps) for record in roots),
         "calls": sum(len(step.calls) for record in records for step in record.steps),
     }
 
 
-_synthesizer: Synthesizer
+def _write(directory: Path, family: str, records: Sequence[Record]) -> Iterator[Shard]:
+    for number, start in enumerate(range(0, len(records), SHARD_RECORDS)):
+        yield write_records(directory, shard_name(family, number), records[start : start + SHARD_RECORDS])
 
 
-def _start_worker() -> None:
-    global _synthesizer
-    _synthesizer = Synthesizer()
+def _identity(params: Params) -> str:
+    """What the chunks depend on: inputs, parameters and the code that makes them."""
+    packages = (Path(__file__).parent, Path(__file__).parents[1] / "agent")
+    code = {
+        str(path.relative_to(package.parent)): sha256_file(path)
+        for package in packages
+        for path in sorted(package.rglob("*.py"))
+    }
+    return stage_identity(
+        PRODUCER, {"raw": RAW}, {"seed": params.seed, "wanted": params.trajectories.model_dump(), "code": code}
+    )
 
 
-def _work(chunk: Chunk) -> list[Record]:
-    return _synthesizer.chunk(chunk)
+def _cpu_s() -> float:
+    """Processor time of this process and its children, ended ones included."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(spent.user + spent.system + spent.children_user + spent.children_system for spent in times)

@@ -16,12 +16,13 @@ from components.agent.factbook import Knowledge
 from components.agent.families import load_families
 from components.agent.protocol import render_text
 from components.evaluation.checkpoint import Checkpoint
-from components.evaluation.phase_items import OPTIONS, PHASES, PhaseItem, build_items
-from components.evaluation.phases import BASELINES, answer_record, phase_metrics
+from components.evaluation.phase_answers import BASELINES, OPTIONS, PHASES, phase_metrics
+from components.evaluation.phase_items import PhaseItem, build_items
+from components.evaluation.phases import answer_record
 from components.evaluation.scoring import Row, score_rows
 from components.tokenizer import TextTokenizer
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import to_messages
-from components.trajectories.synthesize import Synthesizer
 
 SEED = 1251
 CHOSEN = ("arithmetic_add", "math_linear", "tools_single", "tools_fault", "factbook_compare", "research_chain")

@@ -18,8 +18,8 @@ from components.corpus.documents import write_documents
 from components.corpus.sources import read_source
 from components.lineage import Manifest, write_manifest
 from components.tokenizer import TextTokenizer
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, to_messages
-from components.trajectories.synthesize import Chunk, Synthesizer
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +44,9 @@ def families(workspace: Path) -> Mapping[str, TaskFamily]:
 def records(families: Mapping[str, TaskFamily]) -> list[Record]:
     synthesizer = Synthesizer(dict(families), "public-domain")
     return [
-        record
+        synthesizer.episode(family, seed, WRONG_BRANCH_SHARE)
         for family, episodes in EPISODES.items()
-        for record in synthesizer.chunk(
-            Chunk(family=family, first_seed=5, episodes=episodes, wrong_branch_share=WRONG_BRANCH_SHARE)
-        )
+        for seed in range(5, 5 + episodes)
     ]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from components.agent.environment import TaskFamily
-from components.trajectories.check import CHECK_NAMES, find_faults, judge
+from components.trajectories.check import CHECK_NAMES, Rules, find_faults, judge_line, judge_together
 from components.trajectories.checks import RECORD_CHECKS
 from components.trajectories.record import Record, content_sha, parse_record
-from components.trajectories.replay import choose_replayed, replay
+from components.trajectories.replay import is_replayed, replay
 
 Tree = dict[str, Any]
 HELD_OUT = ("arithmetic_three_terms",)
@@ -48,16 +49,16 @@ def test_records_replay(records: list[Record], families: Mapping[str, TaskFamily
     assert [(record.id, fault) for record in sample if (fault := replay(record, families))] == []
 
 
-def test_all_cheap_and_a_fixed_sample_of_costly_records_are_replayed(records: list[Record]) -> None:
-    cheap = {record.id for record in records if record.domain != "code"}
-    assert choose_replayed(records, 1) >= cheap
-    assert choose_replayed(records, 1) == choose_replayed(list(reversed(records)), 1)
-    # 60 stand-ins of the costly family with ids of their own
-    many = [
-        edited(records[0], lambda tree, n=n: tree["task"].update(generator="code_repair", seed=n)) for n in range(60)
+def test_all_cheap_and_a_fixed_share_of_costly_records_are_replayed(records: list[Record]) -> None:
+    assert all(is_replayed(record, 1) for record in records if record.domain != "code")
+    # 400 stand-ins of the costly stream with ids of their own
+    costly = [
+        edited(records[0], lambda tree, n=n: tree.update(domain="code", family_id=f"code_repair/train/{n}"))
+        for n in range(400)
     ]
-    one, other = choose_replayed(many, 1), choose_replayed(many, 2)
-    assert len(one) == len(other) == 25 and one != other
+    one, other = ([record.id for record in costly if is_replayed(record, seed)] for seed in (1, 2))
+    assert 60 < len(one) < 140 and 60 < len(other) < 140 and one != other
+    assert one == [record.id for record in costly if is_replayed(record, 1)]
 
 
 def _steps(which: str, text: str | None = None, **change: Any) -> Callable[[Tree], None]:
@@ -134,6 +135,33 @@ def _all_of_a_turn(label: str, **change: Any) -> Callable[[Tree], None]:
     return edit
 
 
+_SPAN = {"claim": "It is so", "doc": "france/people", "sha": "0" * 64, "span": [0, 4]}
+
+
+def _foretell(tree: Tree) -> None:
+    """The plan knows what only the observation brings."""
+    _observe("7391")(tree)
+    _steps("plan", "It must be 7391.")(tree)
+
+
+def _succeed_after_an_error(tree: Tree) -> None:
+    next(step for step in tree["steps"] if step["obs"])["obs"][0]["status"] = "error"
+    _steps("reflection", "The calculator works, all is as expected.")(tree)
+
+
+def _unit(tree: Tree) -> None:
+    tree["steps"][-1]["text"] += " 5 kg"
+    tree["answer"]["value"] = tree["steps"][-1]["text"]
+
+
+def _turn_twice(tree: Tree) -> None:
+    action = next(step for step in tree["steps"] if step["calls"])
+    again = json.loads(json.dumps(action))
+    again["calls"][0]["id"] = again["obs"][0]["call_id"] = "c77"
+    tree["steps"].insert(action["i"] + 1, again)
+    renumber(tree)
+
+
 VIOLATIONS: list[tuple[str, str, bool, Callable[[Tree], None]]] = [
     ("phase_grammar", "arithmetic_add", False, _drop("analysis")),
     ("phase_grammar", "arithmetic_add", False, _plan_without_reflection),
@@ -156,6 +184,15 @@ VIOLATIONS: list[tuple[str, str, bool, Callable[[Tree], None]]] = [
     ("traces", "arithmetic_add", False, _steps("reflection", "The tool says 987654.")),
     ("traces", "factbook_field", False, _steps("reflection", "Found in notes/answer.txt.")),
     ("traces", "arithmetic_multiply", False, lambda tree: tree["steps"][-1].update(text="It is 4711999.")),
+    ("citations", "arithmetic_add", False, lambda tree: tree["answer"].update(citations=[_SPAN])),
+    ("hindsight", "factbook_field", False, _foretell),
+    ("reflections", "arithmetic_add", False, _steps("reflection", "Looks good.")),
+    ("contradictions", "arithmetic_add", False, _succeed_after_an_error),
+    ("units", "arithmetic_add", False, _unit),
+    ("voice", "arithmetic_add", False, _steps("plan", "Certainly! Let me help.")),
+    ("secrets", "arithmetic_add", False, _steps("plan", "Write to jo@mail.net.")),
+    ("loops", "arithmetic_add", False, _turn_twice),
+    ("leaks", "arithmetic_add", False, lambda tree: tree["task"].update(prompt="The gold answer is known.")),
     ("wrong_steps", "arithmetic_add", True, _first_wrong(loss=1.0)),
     ("wrong_steps", "arithmetic_add", True, _no_recovery),
     ("wrong_steps", "arithmetic_add", True, _first_wrong(label="good", loss=1.0)),
@@ -188,6 +225,7 @@ def test_a_seeded_violation_is_caught(
 
 def test_every_check_has_a_violation() -> None:
     assert {check for check, *_ in VIOLATIONS} | {"content_id"} == {*RECORD_CHECKS, "split"}
+    assert set(CHECK_NAMES) >= set(RECORD_CHECKS)
 
 
 def test_an_edit_without_a_new_id_is_caught(records: list[Record]) -> None:
@@ -235,7 +273,8 @@ def test_lines_that_are_no_record_and_twins_are_found(
     good = records[0].model_dump_json()
     lines = [good, good, good.replace("traj/1", "traj/9"), "{", good.replace('"analysis"', '"musing"')]
     shards = [("arithmetic_add.jsonl.zst", number, line) for number, line in enumerate(lines, start=1)]
-    judged = judge(shards, families, seed=1, held_out_families=HELD_OUT)
+    rules = Rules(seed=1, held_out_families=HELD_OUT, windows={})
+    judged = judge_together([judge_line(families, *shard, rules=rules) for shard in shards])
     assert [sorted(item.faults) for item in judged] == [[], ["unique_id"], ["schema"], ["schema"], ["schema"]]
     assert set(CHECK_NAMES) >= {name for item in judged for name in item.faults}
     assert parse_record(good)[0] == records[0]

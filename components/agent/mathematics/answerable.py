@@ -40,6 +40,8 @@ class AnswerableEnvironment(MathEnvironment):
         question = self.question
         assert question is not None
         said = [words for words in (NO_SOLUTION, NOT_DETERMINED) if words in answer.casefold()]
+        if question.outcome != "value" and read_numbers(answer):
+            return False  # an answer beside "there is none" is a guess
         if question.outcome == "none":
             return said == [NO_SOLUTION] and all(
                 self.was_computed(probe.value, numbers)
@@ -85,6 +87,7 @@ class AnswerableFamily:
             prompt=problem_text(rng.choice(kind.prompts(givens)), givens) + _RULES,
             tools=offer_tools(rng),
             payload={"kind": kind.name, "givens": givens},
+            right_end="success" if outcome == "value" else "abstain_correct",
         )
 
     def question(self, task: Task) -> Question:

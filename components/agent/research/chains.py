@@ -177,6 +177,7 @@ class UnanswerableFamily(HiddenCountryFamily):
     """The same words, but no page says."""
 
     name = "research_unanswerable"
+    right_end = "abstain_correct"
 
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)

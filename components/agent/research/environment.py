@@ -30,6 +30,8 @@ _ABSTAINS = re.compile(
     r"\b(?:unknown|unanswerable|do(?:es)? not (?:say|know|hold|tell|state)|not (?:known|stated|found|answerable)"
     r"|cannot be (?:answered|found|known)|no page (?:says|states|tells|holds))\b"
 )
+# Who says that there is no answer and gives one all the same has not abstained.
+_HEDGES = re.compile(r"\b(?:but|yet|though|although|however|probably|perhaps|maybe|likely|guess|around|roughly)\b|\d")
 _MAX_ABSTENTION_WORDS = 30
 
 
@@ -112,8 +114,10 @@ class ReportEnvironment(ResearchEnvironment):
 
 
 def abstains(answer: str) -> bool:
-    """Whether an answer says, in a few words, that there is none."""
-    return bool(_ABSTAINS.search(answer.casefold())) and len(normal_words(answer)) <= _MAX_ABSTENTION_WORDS
+    """Whether an answer says, in a few words, that there is none, and does not give one beside that."""
+    said = answer.casefold()
+    short = len(normal_words(answer)) <= _MAX_ABSTENTION_WORDS
+    return short and bool(_ABSTAINS.search(said)) and not _HEDGES.search(said)
 
 
 def offer_research(rng: random.Random) -> tuple[ToolSpec, ...]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from components.agent.draws import named_rng, split_of
-from components.agent.environment import Environment, Oracle, Split, Task, pose
+from components.agent.environment import End, Environment, Oracle, Split, Task, pose
 from components.agent.research.corpus import Corpus
 from components.agent.research.environment import offer_research
 from components.agent.research.pages import Evidence, Passage
@@ -25,6 +25,7 @@ class ResearchFamily(ABC):
 
     name: str
     domain: Stream = "research"
+    right_end: End = "success"
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
@@ -76,6 +77,7 @@ class ResearchFamily(ABC):
                 "needed": [asdict(passage.evidence) for passage in question.needed],
                 **question.facts,
             },
+            right_end=self.right_end,
         )
 
     def needed(self, task: Task) -> tuple[Evidence, ...]:

@@ -132,16 +132,16 @@ class WorldEnvironment(ToolEnvironment):
         if self.fault is not None and self.fault.tool == action.tool and self.fault.strikes_after(self.struck):
             if self.fault.form == "error":
                 self.struck += 1
-                return Observation(status="error", content=self.fault.says)
+                return Observation(status="error", content=self.fault.says, origin="injected_fault")
             if self.fault.form == "drift":
                 undashed = self._undashed(action)
                 if undashed is None:
                     self.struck += 1
-                    return Observation(status="error", content=DRIFTED)
+                    return Observation(status="error", content=DRIFTED, origin="injected_fault")
                 action = undashed
             elif write(self.dialect.world, action, dict(self.database), enforce=self.enforced).status == "ok":
                 self.struck += 1
-                return Observation(status="ok", content=ACCEPTED)
+                return Observation(status="ok", content=ACCEPTED, origin="injected_fault")
         with self.database:
             outcome = write(self.dialect.world, action, self.database, enforce=self.enforced)
         if outcome.status != "ok":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from components.agent.draws import named_rng
-from components.agent.environment import Environment, Oracle, Split, Task, pose
+from components.agent.environment import End, Environment, Oracle, Split, Task, pose
 from components.agent.worlds.database import state_hash
 from components.agent.worlds.dialect import Dialect, draw_dialect
 from components.agent.worlds.drafts import (
@@ -27,8 +27,8 @@ from components.agent.worlds.drafts import (
     reachable,
     words_of,
 )
-from components.agent.worlds.environment import Expectation, WorldEnvironment
-from components.agent.worlds.faults import draw_fault
+from components.agent.worlds.environment import Expectation, Verdict, WorldEnvironment
+from components.agent.worlds.faults import declared, draw_fault
 from components.agent.worlds.oracle import Solver, offering
 from components.agent.worlds.registry import worlds_of
 from components.agent.worlds.requests import (
@@ -46,6 +46,13 @@ _PAIR_SHARE = 0.4
 _ENFORCED_SHARE = 0.5
 _NO_TOOL_SHARE = 0.25
 _CONFIRMED_SHARE = 0.5  # of the writes whose fault shows itself
+# Asking for what is missing is no answer to the task, stopping with a true report is an end of it.
+_ENDS: dict[Verdict, End] = {
+    "done": "success",
+    "missing": "abstain_correct",
+    "refused": "abort_correct",
+    "failed": "abort_correct",
+}
 _MORE_TOOLS = (1, 4)
 _MANY_TOOLS = (10, 16)
 
@@ -97,6 +104,8 @@ class WorldFamily(ABC):
                 "confirms": draft.confirms,
                 "fault": asdict(draft.fault) if draft.fault else None,
             },
+            right_end=_ENDS[draft.verdict],
+            fault=declared(draft.fault),
         )
 
     def start(self, task: Task) -> Environment:

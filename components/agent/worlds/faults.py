@@ -16,6 +16,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from components.agent.environment import TaskFault
+
 Form = Literal["error", "no_op", "drift", "none"]
 Visibility = Literal["explicit", "implicit"]
 Persistence = Literal["transient", "permanent"]
@@ -52,6 +54,13 @@ class Fault:
     @property
     def can_be_overcome(self) -> bool:
         return self.form in ("drift", "none") or self.persistence == "transient"
+
+
+def declared(fault: Fault | None) -> TaskFault | None:
+    """What the record of an episode says of it."""
+    if fault is None or fault.form == "none":
+        return None
+    return TaskFault(visibility=fault.visibility, persistence=fault.persistence)
 
 
 def draw_fault(rng: random.Random, tool: str) -> Fault:

@@ -54,12 +54,18 @@ class DecontaminationFilter(BaseFilter):
         self.windows = windows
 
     def filter(self, doc: Document) -> Verdict:
-        words = bare_words(doc.text)
-        for length, known in self.windows.items():
-            for window in _windows(words, length):
-                if window in known:
-                    return False, f"contaminated_{known[window]}"
-        return True
+        benchmark = find_benchmark(doc.text, self.windows)
+        return True if benchmark is None else (False, f"contaminated_{benchmark}")
+
+
+def find_benchmark(text: str, windows: Windows) -> str | None:
+    """The benchmark a text shares a window with."""
+    words = bare_words(text)
+    for length, known in windows.items():
+        for window in _windows(words, length):
+            if window in known:
+                return known[window]
+    return None
 
 
 def _windows(words: list[str], length: int) -> Iterator[str]:

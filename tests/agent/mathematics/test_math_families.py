@@ -17,9 +17,9 @@ from components.agent.mathematics.expressions import judge, read_bindings
 from components.agent.mathematics.solve import MAX_TURNS, SolveFamily, contradicts
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.trajectories.check import find_faults
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, content_sha
 from components.trajectories.replay import replay
-from components.trajectories.synthesize import Synthesizer
 
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in mathematics_families()}
 NAMES = sorted(FAMILIES)

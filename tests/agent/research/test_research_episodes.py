@@ -20,9 +20,9 @@ from components.agent.research.family import ResearchFamily
 from components.agent.research.reports import ReportFamily, older
 from components.params import BadInput
 from components.trajectories.check import find_faults
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record
 from components.trajectories.replay import replay
-from components.trajectories.synthesize import Synthesizer
 
 Families = Mapping[str, ResearchFamily]
 SPLITS: tuple[Split, ...] = ("train", "heldout")
@@ -166,6 +166,8 @@ def test_an_abstention_without_the_search_or_the_page_fails(families: Families, 
         ("It cannot be found here", True),
         ("I do not know.", True),
         ("It is 42.", False),
+        ("It is 42, but unknown.", False),
+        ("Unknown, perhaps Paris.", False),
         ("", False),
         ("unknown " * 40, False),
     ],

@@ -29,6 +29,14 @@ NAMES = list(FAMILIES)
 SEEDS = range(1000, 1120)
 
 
+ENDS = {name: {"success"} for name in NAMES} | {
+    "tools_missing": {"abstain_correct"},
+    "tools_refusal": {"abort_correct"},
+    "tools_irrelevant": {"success", "abort_correct"},
+    "tools_fault": {"success", "abort_correct"},
+}
+
+
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", NAMES)
 def test_oracles_make_sound_records_that_replay(name: str, split: Split) -> None:
@@ -38,7 +46,9 @@ def test_oracles_make_sound_records_that_replay(name: str, split: Split) -> None
             faults = find_faults(record, ())
             assert faults.pop("split", None) == ("a task of the heldout split" if split == "heldout" else None)
             assert faults == {}, (seed, faults)
-            assert record.domain == "tool" and record.verdict.outcome == "success"
+            assert record.domain == "tool" and record.verdict.outcome in ENDS[name]
+            met = any(seen.origin == "injected_fault" for step in record.steps for seen in step.obs)
+            assert met == (record.fault is not None and record.fault.step is not None)
         assert replay(branched, FAMILIES) is None
         assert {step.label for step in straight.steps} == {"good"}
         _takes_one_wrong_branch(branched)

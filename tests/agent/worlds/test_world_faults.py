@@ -89,7 +89,7 @@ def test_a_lasting_error_may_look_like_a_passing_one() -> None:
 def test_a_silent_no_op_is_accepted_and_changes_nothing(persistence: Persistence) -> None:
     for task in _tasks("no_op", persistence):
         environment, solver = begin(task)
-        assert _write(environment, solver) == Observation(status="ok", content=ACCEPTED)
+        assert _write(environment, solver) == Observation(status="ok", content=ACCEPTED, origin="injected_fault")
         assert not environment.verify("Done."), "it says done and is not"
         assert not environment.verify(_failed(solver)), "nobody has looked"
         assert not _read_back(environment, solver)
@@ -110,7 +110,7 @@ def test_a_drifted_tool_takes_ids_in_the_new_form_only() -> None:
         environment, solver = begin(task)
         (action,) = solver.writes
         for _ in range(2):
-            assert _write(environment, solver) == Observation(status="error", content=DRIFTED)
+            assert _write(environment, solver) == Observation(status="error", content=DRIFTED, origin="injected_fault")
         assert not environment.verify(_failed(solver)), "it can be overcome"
         arguments = {
             name: dashed(value) if isinstance(value, str) and value in solver.rows else value

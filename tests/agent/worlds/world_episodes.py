@@ -18,7 +18,7 @@ from components.agent.worlds.oracle import Solver
 from components.agent.worlds.registry import WORLDS
 from components.agent.worlds.requests import draw_action, populate
 from components.agent.worlds.schema import Action, Rows, World
-from components.trajectories.synthesize import Synthesizer
+from components.trajectories.episodes import Synthesizer
 
 FAMILIES: dict[str, WorldFamily] = {family.name: family for family in world_families()}
 SPLITS: tuple[Split, ...] = get_args(Split)

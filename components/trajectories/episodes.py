@@ -1,0 +1,205 @@
+"""Episodes as records: an oracle acts in a real environment and what happens is written down.
+
+An episode is a pure function of (family, seed, split, shares). Every observation comes from an executed call and the
+environment alone decides success.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.agent.draws import named_rng
+from components.agent.environment import OracleStep, Split, Task, TaskFamily
+from components.agent.factbook import FACTBOOK, Knowledge
+from components.agent.families import load_families
+from components.corpus.documents import read_documents
+from components.trajectories.grounding import citations_of
+from components.trajectories.record import (
+    Answer,
+    Call,
+    Check,
+    FaultFacts,
+    Parent,
+    Provenance,
+    Record,
+    Reference,
+    Seen,
+    Step,
+    TaskFacts,
+    Tool,
+    Verdict,
+    content_sha,
+)
+
+GENERATOR_VERSION = "2"
+OUR_LICENCE = "Apache-2.0"
+SEEDS_PER_RUN = 1_000_000  # so that two values of params.seed share no episode
+_MIN_FORKED_TURNS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """From turn `at_turn` on the oracle draws its choices from another generator."""
+
+    at_turn: int
+    rng: random.Random
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """One finished episode. `first_steps[t]` is the index of the first step of turn t."""
+
+    steps: tuple[Step, ...]
+    first_steps: tuple[int, ...]
+    success: bool
+
+    def calls(self, first_turn: int = 0) -> list[tuple[str, str]]:
+        """Name and arguments of every call from a turn on."""
+        steps = self.steps[self.first_steps[first_turn] :]
+        return [(call.name, str(sorted(call.args.items()))) for step in steps for call in step.calls]
+
+
+class Synthesizer:
+    """Families with the knowledge they need; one per process."""
+
+    def __init__(self, families: dict[str, TaskFamily] | None = None, source_licence: str | None = None) -> None:
+        self.families = families if families is not None else load_families(Knowledge.load())
+        self.source_licence = source_licence or next(read_documents(FACTBOOK)).licence
+
+    def episode(self, name: str, seed: int, wrong_branch_share: float, split: Split = "train") -> Record:
+        """Let the family's oracle solve one task."""
+        family = self.families[name]
+        task = family.sample(seed, split)
+        played = play(family, task, takes_wrong_branch(seed, wrong_branch_share), seed)
+        return self._record(task, played, Parent())
+
+    def episodes(
+        self, name: str, seed: int, *, wrong_branch_share: float, alternate_share: float, split: Split = "train"
+    ) -> list[Record]:
+        """The episode and, of a share of the seeds, another right way on from one of its turns where there is one."""
+        root = self.episode(name, seed, wrong_branch_share, split)
+        rng = named_rng("alternate", name, split, seed)
+        if rng.random() >= alternate_share:
+            return [root]
+        alternate = self._alternate(root, takes_wrong_branch(seed, wrong_branch_share), rng)
+        return [root] if alternate is None else [root, alternate]
+
+    def _alternate(self, root: Record, wrong_branch: bool, rng: random.Random) -> Record | None:
+        """An episode that shares turns with `root`, then makes other calls. None where the oracle knows none."""
+        family = self.families[root.task.generator]
+        task = family.sample(root.task.seed, root.task.split)
+        turns = len(root.turns())
+        if turns < _MIN_FORKED_TURNS:
+            return None
+        fork = Fork(at_turn=rng.randrange(1, turns - 1), rng=random.Random(rng.getrandbits(64)))
+        original = play(family, task, wrong_branch, task.seed)
+        other = play(family, task, wrong_branch, task.seed, fork)
+        if not other.success or other.calls(fork.at_turn) == original.calls(fork.at_turn):
+            return None
+        at_step = other.first_steps[fork.at_turn]
+        assert other.steps[:at_step] == original.steps[:at_step], "the oracle drew ahead of its turn"
+        shared = tuple(step.model_copy(update={"loss": 0.0}) for step in other.steps[:at_step])
+        played = Played(steps=shared + other.steps[at_step:], first_steps=other.first_steps, success=True)
+        return self._record(task, played, Parent(id=root.id, at_step=at_step, kind="alternate"))
+
+    def _record(self, task: Task, played: Played, parent: Parent) -> Record:
+        researched = task.domain == "research"
+        return Record(
+            id="",
+            family_id=task.id,
+            parent=parent,
+            domain=task.domain,
+            task=TaskFacts(
+                prompt=task.prompt,
+                generator=task.family,
+                gen_version=GENERATOR_VERSION,
+                seed=task.seed,
+                split=task.split,
+            ),
+            tools=tuple(Tool.of(spec) for spec in task.tools),
+            steps=played.steps,
+            answer=Answer(value=played.steps[-1].text, citations=citations_of(played.steps)),
+            verdict=Verdict(
+                outcome=task.right_end if played.success else "failure",
+                checks=(Check(name="environment", passed=played.success),),
+            ),
+            fault=fault_facts(task, played.steps),
+            provenance=Provenance(
+                licence=self.source_licence if researched else OUR_LICENCE,
+                source_uri=f"generator:{task.family}" + (f"+source:{FACTBOOK.name}" if researched else ""),
+            ),
+        ).identified()
+
+
+def fault_facts(task: Task, steps: Sequence[Step]) -> FaultFacts | None:
+    """The fault of the task and the first step that met it."""
+    if task.fault is None:
+        return None
+    met = (step.i for step in steps if any(seen.origin == "injected_fault" for seen in step.obs))
+    return FaultFacts(visibility=task.fault.visibility, persistence=task.fault.persistence, step=next(met, None))
+
+
+def takes_wrong_branch(seed: int, share: float) -> bool:
+    """Spread evenly over the seeds, so that a family of few episodes has its share too."""
+    number = seed % SEEDS_PER_RUN
+    return math.floor((number + 1) * share) > math.floor(number * share)
+
+
+def play(family: TaskFamily, task: Task, wrong_branch: bool, words_seed: int, fork: Fork | None = None) -> Played:
+    """Run the oracle in a fresh environment, which judges. `words_seed` chooses what the task leaves open."""
+    environment = family.start(task)
+    rng = named_rng("words", family.name, task.split, words_seed)
+    oracle = family.oracle(task, rng, wrong_branch)
+    steps: list[Step] = []
+    first_steps: list[int] = []
+    turn = next(oracle)
+    wrong_action: int | None = None
+    while True:
+        first_steps.append(len(steps))
+        new, wrong_action = _phases(turn, len(steps), wrong_action), _wrong(turn, len(steps), wrong_action)
+        if turn.call is None:
+            assert turn.summary is not None
+            return Played(
+                steps=(*steps, *new), first_steps=tuple(first_steps), success=environment.verify(turn.summary)
+            )
+        observation = environment.execute(turn.call)
+        call_id = f"c{sum(len(step.calls) for step in steps) + 1}"
+        call = Call(id=call_id, name=turn.call.name, args=turn.call.arguments)
+        seen = Seen(
+            call_id=call_id,
+            status=observation.status,
+            content=observation.content,
+            sha=content_sha(observation.content),
+            origin=observation.origin,
+        )
+        new[-1] = new[-1].model_copy(update={"calls": (call,), "obs": (seen,)})
+        steps += new
+        if fork is not None and len(first_steps) == fork.at_turn:
+            rng.setstate(fork.rng.getstate())
+        turn = oracle.send(observation)
+
+
+def _phases(turn: OracleStep, first: int, wrong_action: int | None) -> list[Step]:
+    """The steps of one turn in the order they are rendered."""
+    texts = [("reflection", turn.reflection), ("analysis", turn.analysis), ("plan", turn.plan)]
+    texts = [(phase, text) for phase, text in texts if text]
+    texts.append(("action", "") if turn.call is not None else ("summary", turn.summary or ""))
+    refs: tuple[Reference, ...] = ()
+    if turn.label == "recovery":
+        assert wrong_action is not None, "a recovery follows a wrong step"
+        refs = (Reference(step=wrong_action),)
+    loss = 0.0 if turn.label == "wrong" else 1.0
+    return [
+        Step(i=first + offset, phase=phase, text=text, label=turn.label, loss=loss, refs=refs)  # type: ignore[arg-type]
+        for offset, (phase, text) in enumerate(texts)
+    ]
+
+
+def _wrong(turn: OracleStep, first: int, before: int | None) -> int | None:
+    """Index of the last wrong action so far."""
+    if turn.label != "wrong":
+        return before
+    return first + sum(bool(text) for text in (turn.reflection, turn.analysis, turn.plan))
