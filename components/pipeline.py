@@ -5,6 +5,7 @@ DVC promises its command line and file formats, not these internals; everything 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from components.params import BadInput
 if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc.stage import PipelineStage
+
+
+# DVC looks at the process's current directory, which a survey changes: one thread of a process works with it at a time.
+ALONE = threading.RLock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,7 @@ def read_graph(root: Path = Path()) -> dict[str, StageNode]:
     from dvc.exceptions import DvcException
 
     try:
-        with _open(root) as repo:
+        with ALONE, _open(root) as repo:
             graph = repo.index.graph  # an edge points from a stage to the one it depends on
             # Those that most others wait for come first, so that who starts stages in this order keeps the longest
             # chain moving; names decide the rest.
@@ -63,7 +68,7 @@ def identify(stage_name: str, root: Path = Path()) -> StageIdentity | None:
     from dvc.dependency.param import ParamsDependency
     from dvc.stage.cache import _can_hash, _get_stage_hash
 
-    with _open(root) as repo:
+    with ALONE, _open(root) as repo:
         stage = repo.stage.load_one(path=str(root.resolve() / "dvc.yaml"), name=stage_name)
         if not all(dep.exists for dep in stage.deps):
             return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.pipeline import StageIdentity, StageNode, identify, read_graph
+from components.pipeline import ALONE, StageIdentity, StageNode, identify, read_graph
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -42,7 +42,7 @@ def survey(root: Path) -> dict[str, StageWork]:
     graph = read_graph(root)
     found: dict[str, StageWork] = {}
     # DVC takes paths of the run cache as relative to the current directory.
-    with contextlib.chdir(root), _quiet(), Repo(".", _wait_for_lock=True) as repo:
+    with ALONE, contextlib.chdir(root), _quiet(), Repo(".", _wait_for_lock=True) as repo:
         _check_out(repo, [name for name in graph if _ran_before(repo, name)])
         status = _status(repo)
         restored: set[str] = set()

@@ -1,4 +1,4 @@
-"""`python -m flows run | plan | watch | cancel | resume | approve | runs | remove`: flows from a terminal.
+"""`python -m flows run | plan | ablate | watch | cancel | resume | approve | runs | remove`: flows from a terminal.
 
 The same runs can be started, watched, approved and cancelled in the Prefect UI.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from flows.control import Control
+    from flows.variants import StudyPlan
 
 P = ParamSpec("P")
 app = typer.Typer(no_args_is_help=True, help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -88,17 +89,108 @@ def run(
     if until not in stage_names():
         raise BadInput(f"--until {until}: no stage; {suggest(until, stage_names())}")
     _ensure_up()
+    from flows.control import CURRICULUM
+
     control = _connect()
     started = control.start(
+        CURRICULUM,
         {
             "preset": preset,
             "until": until,
             "overrides": {"extra_overrides": "\n".join(lines)},
             "profile": profile,
             "require_approval": approve,
-        }
+        },
     )
     _follow(control, started.id, started.name)
+
+
+@app.command()
+@_reports_bad_input
+def ablate(
+    study: Annotated[
+        str,
+        typer.Option(
+            help="streams: leave out one kind of trajectory at a time; observations: train what tools answered with "
+            "weight 0, 0.1 and 1; branches: with and without wrong steps (makes everything anew)"
+        ),
+    ] = "streams",
+    preset: PresetOption = "nano",
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Runs of every variant, each in another order of rows")] = 3,
+    tokens: Annotated[
+        int, typer.Option(min=0, help="Tokens every run trains in the studied stage; 0: as in the preset")
+    ] = 0,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Runs that work at once")] = 1,
+    set_: SetOption = None,
+    profile: Annotated[str, typer.Option(help="Where stages run, one of infra/profiles/")] = "local",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and what it costs; run nothing")
+    ] = False,
+) -> None:
+    """Compare variants of the agentic stage (gate.candidate): same start, same tokens, same questions, several seeds.
+
+    Each variant and seed is a run of the pipeline up to the stage's evaluation, under the study's name and its own:
+    what variants share is made once. The end is a table of differences with intervals, a picture, and an MLflow run
+    above all the others. `python -m flows watch NAME` shows it again, `resume NAME` goes on after an interruption.
+
+    Example: python -m flows ablate --study streams --seeds 3 --tokens 300000 --set evaluation.episodes=20 --dry-run
+    """
+    from flows.compose import read_overrides
+    from flows.execution.profile import load_profile
+    from flows.variants import plan_study
+
+    lines = set_ or []
+    planned = plan_study(study, preset, read_overrides(lines), seeds=seeds, token_budget=tokens)
+    load_profile(profile)
+    if dry_run:
+        _show_study(planned, preset)
+        return
+    _ensure_up()
+    from flows.control import ABLATE
+
+    control = _connect()
+    started = control.start(
+        ABLATE,
+        {
+            "study": study,
+            "preset": preset,
+            "seeds": seeds,
+            "token_budget": tokens,
+            "parallel": parallel,
+            "overrides": {"extra_overrides": "\n".join(lines)},
+            "profile": profile,
+        },
+    )
+    _follow(control, started.id, started.name)
+
+
+def _show_study(planned: StudyPlan, preset: str) -> None:
+    """The runs, and what they cost if they take as long as their like did before."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from flows.plan import plan as make_plan
+    from flows.plan import seconds_before
+
+    _forget_server()
+    console = Console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("run", "until", "changes"):
+        table.add_column(column, overflow="fold")
+    for run in planned.runs:
+        table.add_row(run.label, run.until, run.override_lines)
+    console.print(table)
+    own = [f"pretrain@{planned.stage}", f"evaluate@{planned.stage}"]
+    first = make_plan(preset, planned.runs[1].overrides, planned.runs[1].until)
+    shared = [stage for stage in first if stage.runs and stage.name not in own]
+    count = sum(run.seed is not None for run in planned.runs)
+    known = {name: seconds_before(name, planned.stage_tokens) for name in own}
+    shared_s = sum(stage.seconds or 0 for stage in shared)
+    text = f"{len(planned.runs)} runs train {count * planned.stage_tokens:,} tokens in {planned.stage}"
+    if all(known.values()):
+        text += f", about {shared_s + count * sum(filter(None, known.values())):.0f} s one after another"
+    text += f"; made once: {', '.join(stage.name for stage in shared) or 'nothing'}"
+    console.print(text)
 
 
 @app.command()
@@ -120,8 +212,7 @@ def plan(preset: PresetOption = "nano", set_: SetOption = None, until: UntilOpti
     from flows.compose import read_overrides
     from flows.plan import plan as make_plan
 
-    if record.running(Services.configured()) is None:
-        del os.environ["MLFLOW_TRACKING_URI"]  # past runs are read from the server's own database then
+    _forget_server()
     stages = make_plan(preset, read_overrides(set_ or []), until)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("stage", "would", "because", "tokens", "about s"):
@@ -202,6 +293,12 @@ def remove(name: Name) -> None:
     typer.echo(f"{name}: workspace removed")
 
 
+def _forget_server() -> None:
+    """Past runs are read from the tracking server's own database where the server is down."""
+    if record.running(Services.configured()) is None:
+        del os.environ["MLFLOW_TRACKING_URI"]
+
+
 def _ensure_up() -> None:
     done = subprocess.run([sys.executable, "-m", "infra.local", "up"], stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
@@ -246,9 +343,9 @@ def _conclude(control: Control, run_id: UUID, name: str, exit_code: int, message
 
     rows, page = control.summary(run_id)
     show_summary(rows, page, console)
-    if exit_code == 0:
+    if exit_code == 0 and rows:  # a study has results of its runs alone
         console.print(bring_home(name), soft_wrap=True, highlight=False)
-    else:
+    elif exit_code != 0:
         typer.echo(f"{name}: {message}", err=True)
         if exit_code != EXIT_BAD_INPUT:
             typer.echo(f"go on with `python -m flows resume {name}`", err=True)

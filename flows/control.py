@@ -27,7 +27,8 @@ from components.params import BadInput
 from components.stage import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 from flows.stages import BAD_INPUT
 
-DEPLOYMENT = "curriculum/curriculum"
+CURRICULUM = "curriculum/curriculum"
+ABLATE = "ablate/ablate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +77,12 @@ class Control:
         assert isinstance(client, SyncPrefectClient)
         return cls(client)
 
-    def start(self, parameters: Mapping[str, Any]) -> FlowRun:
-        """Schedule a run of the deployment for now. Raises BadInput if the server does not know it."""
+    def start(self, deployment_name: str, parameters: Mapping[str, Any]) -> FlowRun:
+        """Schedule a run of a deployment for now. Raises BadInput if the server does not know it."""
         try:
-            deployment = self._client.read_deployment_by_name(DEPLOYMENT)
+            deployment = self._client.read_deployment_by_name(deployment_name)
         except ObjectNotFound:
-            raise BadInput(f"deployment {DEPLOYMENT}: not on this Prefect server; run `make up`") from None
+            raise BadInput(f"deployment {deployment_name}: not on this Prefect server; run `make up`") from None
         return self._client.create_flow_run_from_deployment(deployment.id, parameters=dict(parameters))
 
     def find(self, name: str) -> FlowRun:
@@ -103,6 +104,7 @@ class Control:
                 self._client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))),
                 key=lambda task: (task.flow_run_run_count, task.expected_start_time or run.created, task.name),
             )
+            if task.tags  # Prefect's stand-in for a flow within the flow has none
         }
         progress = {artifact.task_run_id: artifact for artifact in reversed(self._artifacts(run_id, "progress"))}
         stages = []
@@ -161,4 +163,4 @@ class Control:
 
 def _stage_name(task: TaskRun) -> str:
     """A task carries its stage's name as its tag; before it starts Prefect calls it something else."""
-    return task.tags[0] if task.tags else task.name
+    return task.tags[0]

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from components.validation import suggest
 from flows.compose import preset_names, read_overrides, stage_names
 from flows.execution.profile import profile_names
+from flows.variants import study_names
 
 RELEASE = "release"  # the last stage: stopping after it means the whole graph
 
@@ -31,6 +32,7 @@ def _choice(what: str, names: list[str]) -> Any:
 Preset = _choice("preset", preset_names())
 Until = _choice("until", stage_names())
 ProfileName = _choice("profile", profile_names())
+StudyName = _choice("study", study_names())
 
 
 class Overrides(BaseModel):

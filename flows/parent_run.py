@@ -71,6 +71,24 @@ class ParentRun:
 
 def open_parent_run(name: str, params: Params, tags: Mapping[str, str]) -> ParentRun:
     """Create the run called `name`, or set the one of an earlier attempt back to RUNNING."""
+    found = find_parent_run(name)
+    if found is not None:
+        found.client.update_run(found.run_id, status="RUNNING")
+        run = found
+    else:
+        client = tracking.connect()
+        experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+        assert experiment is not None
+        own = {tracking.FLOW_RUN_TAG: name, KIND_TAG: KIND, "trivium.preset": params.preset}
+        run_id = client.create_run(experiment.experiment_id, run_name=name, tags=own).info.run_id
+        _log_params(client, run_id, params)
+        run = ParentRun(client=client, experiment_id=experiment.experiment_id, run_id=run_id)
+    run.set_tags(tags)
+    return run
+
+
+def find_parent_run(name: str) -> ParentRun | None:
+    """The tracked run of the flow run called `name`, if there is one."""
     client = tracking.connect()
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     assert experiment is not None
@@ -79,16 +97,9 @@ def open_parent_run(name: str, params: Params, tags: Mapping[str, str]) -> Paren
         max_results=1,
         filter_string=f"tags.`{tracking.FLOW_RUN_TAG}` = '{name}' and tags.`{KIND_TAG}` = '{KIND}'",
     )
-    if found:
-        run_id = found[0].info.run_id
-        client.update_run(run_id, status="RUNNING")
-    else:
-        own = {tracking.FLOW_RUN_TAG: name, KIND_TAG: KIND, "trivium.preset": params.preset}
-        run_id = client.create_run(experiment.experiment_id, run_name=name, tags=own).info.run_id
-        _log_params(client, run_id, params)
-    run = ParentRun(client=client, experiment_id=experiment.experiment_id, run_id=run_id)
-    run.set_tags(tags)
-    return run
+    if not found:
+        return None
+    return ParentRun(client=client, experiment_id=experiment.experiment_id, run_id=found[0].info.run_id)
 
 
 def _log_params(client: MlflowClient, run_id: str, params: Params) -> None:

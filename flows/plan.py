@@ -57,6 +57,12 @@ def _planned(work: StageWork, params: Params, past: _PastRuns) -> PlannedStage:
     )
 
 
+def seconds_before(stage: str, budget: int) -> float | None:
+    """How long a stage took when it last ran, in proportion to the tokens where it trains; None if it never did."""
+    family, _, entry = stage.partition("@")
+    return _PastRuns().seconds(stage, entry, budget if family == "pretrain" else 0)
+
+
 class _PastRuns:
     """How long stages took before, as MLflow remembers it."""
 

@@ -133,6 +133,20 @@ def read_experiment_file(name: str, path: str) -> str | None:
     return shown.stdout if shown and shown.returncode == 0 else None
 
 
+def fetch_experiment_output(name: str, path: str, target: Path) -> None:
+    """Copy one file of an output, as the experiment has it, out of the cache to `target`. Raises BadInput if there is
+    no such experiment or the cache has lost the file."""
+    from dvc.api import DVCFileSystem
+
+    commit = experiment(name)
+    if commit is None:
+        raise BadInput(f"experiment {name!r}: not in this clone; `dvc exp list` names those that are")
+    try:
+        DVCFileSystem(str(repository_root()), rev=commit).get_file(path, str(target))
+    except FileNotFoundError:
+        raise BadInput(f"experiment {name!r}: {path} is not in the cache; run the study again") from None
+
+
 def git(
     *arguments: str, root: Path | None = None, check: bool = True, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ may pair them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from components.agent.environment import Task, TaskFamily
@@ -29,6 +29,7 @@ class EpisodeItem:
     """One episode of one policy."""
 
     policy: str
+    stream: str
     family: str
     task: str
     success: bool
@@ -85,6 +86,7 @@ def evaluate_agent(
             items += [
                 EpisodeItem(
                     policy=policy_name,
+                    stream=family.domain,
                     family=name,
                     task=episode.task_id,
                     success=episode.success,
@@ -125,25 +127,21 @@ def summarise(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict
     return figures
 
 
-def summarise_streams(
-    items: Sequence[EpisodeItem], stream_of: Mapping[str, str], confidence: float
-) -> dict[str, dict[str, float | int]]:
+def summarise_streams(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict[str, float | int]]:
     """Success of one policy by stream: the mean of its families' rates, each family counting alike however many
     episodes it has. The interval is for new tasks of these very families."""
     figures: dict[str, dict[str, float | int]] = {}
-    families = list(dict.fromkeys(item.family for item in items))
-    for stream in dict.fromkeys(stream_of[family] for family in families):
-        members = [
-            [item.success for item in items if item.family == family]
-            for family in families
-            if stream_of[family] == stream
-        ]
-        success = mean_of([wilson(sum(outcomes), len(outcomes), confidence) for outcomes in members])
+    for stream in dict.fromkeys(item.stream for item in items):
+        families: dict[str, list[bool]] = {}
+        for item in items:
+            if item.stream == stream:
+                families.setdefault(item.family, []).append(item.success)
+        success = mean_of([wilson(sum(each), len(each), confidence) for each in families.values()])
         figures[stream] = {
             "success": success.estimate,
             "lo": success.low,
             "hi": success.high,
-            "families": len(members),
-            "episodes": sum(map(len, members)),
+            "families": len(families),
+            "episodes": sum(map(len, families.values())),
         }
     return figures

@@ -16,7 +16,7 @@ from components.evaluation.checkpoint import Checkpoint, load_checkpoint
 from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, write_items
 from components.evaluation.lm_eval_adapter import TaskItem, TriviumLM, run_tasks
 from components.evaluation.ngram import NGramModel
-from components.evaluation.phases import PhaseAnswer
+from components.evaluation.phase_answers import PhaseAnswer, all_phases, phase_metrics
 from components.evaluation.seen_tokens import seen_documents
 from components.evaluation.statistics import wilson
 from components.evaluation.task_items import check_tasks
@@ -75,9 +75,9 @@ def run(context: StageContext, name: str) -> None:
         "tokens": checkpoint.tokens,
         "context_tokens": checkpoint.context_tokens,
         **text_metrics(segments),
-        **agent_metrics(episodes, {name: family.domain for name, family in families.items()}),
-        "phases": phases.phase_metrics(phase_answers, CONFIDENCE),
-        "all_phases": phases.all_phases(phase_answers, CONFIDENCE),
+        **agent_metrics(episodes),
+        "phases": phase_metrics(phase_answers, CONFIDENCE),
+        "all_phases": all_phases(phase_answers, CONFIDENCE),
         "tasks": task_metrics(answers),
     }
     facts = {
@@ -148,7 +148,7 @@ def text_metrics(segments: Sequence[Segment]) -> dict[str, dict[str, float]]:
     }
 
 
-def agent_metrics(episodes: Sequence[EpisodeItem], stream_of: Mapping[str, str]) -> dict[str, Any]:
+def agent_metrics(episodes: Sequence[EpisodeItem]) -> dict[str, Any]:
     """Success by family with its interval: the model's under `agent`, each baseline's under `baselines`; the model's
     by stream under `streams`."""
 
@@ -159,7 +159,7 @@ def agent_metrics(episodes: Sequence[EpisodeItem], stream_of: Mapping[str, str])
     return {
         "agent": of(agent_eval.MODEL),
         "baselines": {name: of(name) for name in agent_eval.BASELINES},
-        "streams": agent_eval.summarise_streams(ours, stream_of, CONFIDENCE),
+        "streams": agent_eval.summarise_streams(ours, CONFIDENCE),
     }
 
 

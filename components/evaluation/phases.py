@@ -1,47 +1,25 @@
-"""Success by phase: how often a checkpoint finds the text that really came next likelier than three that did not.
+"""Asking a checkpoint about phases: which of four texts it finds likeliest after the beginning of a held-out episode.
 
-The questions are those of `phase_items`; a checkpoint answers with the option of the highest log-likelihood, end marker
-included. Baselines that read no question say how much of a score could come from looks: always the same place, the
-longest text, the way true texts of the family sound; one that only compares words says how much from copying.
+The questions are those of `phase_items`; the answer is the option of the highest log-likelihood, end marker included.
+The baselines answer beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from components.agent.environment import TaskFamily
 from components.agent.template import encode_segments
 from components.evaluation.ngram import NGramModel
-from components.evaluation.phase_items import OPTIONS, PHASES, PhaseItem, build_items, words
+from components.evaluation.phase_answers import PhaseAnswer
+from components.evaluation.phase_items import OPTIONS, PhaseItem, build_items, words
 from components.evaluation.scoring import Continuation, score_continuations
-from components.evaluation.statistics import wilson
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 
-BASELINES = ("place", "longest", "trigram", "copying")
-_ORDER = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhaseAnswer:
-    """One question about a phase and what the checkpoint, and each baseline, made of it."""
-
-    stream: str
-    family: str
-    task: str
-    phase: str
-    turn: int
-    gold: int
-    options: tuple[str, ...]
-    log_likelihoods: tuple[float, ...]  # nats, one per option
-    acc: bool
-    acc_norm: bool  # log-likelihoods per byte of the option
-    longest: bool
-    trigram: bool
-    copying: bool
+_ORDER = 3  # of the baseline that only knows how true texts sound
 
 
 def evaluate_phases(
@@ -90,42 +68,6 @@ def answer_record(model: MLATransformer, tokenizer: TextTokenizer, items: Sequen
         _answer(item, np.array(sums[OPTIONS * number :][:OPTIONS]), _sounds_true(tokenizer, item))
         for number, item in enumerate(asked)
     ]
-
-
-def phase_metrics(answers: Sequence[PhaseAnswer], confidence: float) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Figures by stream and phase: accuracy with Wilson's interval, the same less chance, and every baseline.
-
-    `adjusted` is (acc - guessing) / (1 - guessing): 0 at chance, 1 when all is right.
-    """
-    found: dict[str, dict[str, dict[str, float | int]]] = {}
-    for stream in dict.fromkeys(answer.stream for answer in answers):
-        for phase in PHASES:
-            members = [answer for answer in answers if (answer.stream, answer.phase) == (stream, phase)]
-            if members:
-                found.setdefault(stream, {})[phase] = _figures(members, confidence)
-    return found
-
-
-def all_phases(answers: Sequence[PhaseAnswer], confidence: float) -> dict[str, float | int]:
-    """The same figures over all questions, the one place where the baselines rest on many."""
-    return _figures(answers, confidence)
-
-
-def _figures(members: Sequence[PhaseAnswer], confidence: float) -> dict[str, float | int]:
-    accuracy = wilson(sum(answer.acc for answer in members), len(members), confidence)
-    guessing = sum(1 / len(answer.options) for answer in members) / len(members)
-    places = [sum(answer.gold == place for answer in members) for place in range(OPTIONS)]
-    return {
-        "acc": accuracy.estimate,
-        "lo": accuracy.low,
-        "hi": accuracy.high,
-        "acc_norm": sum(answer.acc_norm for answer in members) / len(members),
-        "adjusted": (accuracy.estimate - guessing) / (1 - guessing),
-        "guessing": guessing,
-        "items": len(members),
-        "place": max(places) / len(members),
-        **{name: sum(getattr(answer, name) for answer in members) / len(members) for name in BASELINES[1:]},
-    }
 
 
 def _answer(item: PhaseItem, likelihoods: np.ndarray, sounds: np.ndarray) -> PhaseAnswer:

@@ -79,7 +79,7 @@ def plan_stage(params: Params, name: str) -> StagePlan:
         predecessor=predecessor,
         facts=checkpoint.facts,
         token_directories=directories,
-        order_seed=order_seed(params.seed, name),
+        order_seed=order_seed(params.seed if stage.seed is None else stage.seed, name),
         identity=_identity(params, name, predecessor, directories),
     )
 

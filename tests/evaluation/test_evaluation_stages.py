@@ -16,7 +16,7 @@ from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
 from components.evaluation.bits_per_byte import Segment
 from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, read_items
 from components.evaluation.lm_eval_adapter import TaskItem
-from components.evaluation.phases import PhaseAnswer
+from components.evaluation.phase_answers import PhaseAnswer
 from components.evaluation.report import stages_markdown
 from components.lineage import read_manifest, verify
 from components.params import BadInput, Params, load

@@ -55,6 +55,7 @@ def results(
             episodes.append(
                 EpisodeItem(
                     policy=policy,
+                    stream="math",
                     family=FAMILY,
                     task=f"{FAMILY}/{task}",
                     success=task < right,

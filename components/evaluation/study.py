@@ -1,0 +1,123 @@
+"""Comparing several training runs: what one change does to success by stream and by phase, over seeds.
+
+Every run answers the same questions and episodes, and run for run the compared variants share a seed, so differences
+are paired twice. An interval has two sources: other tasks (Newcombe's paired interval of each part, as if one seed's
+runs were all there is) and other seeds (Student's t over the seeds' differences). Their half-widths add in squares;
+since a seed's difference contains the noise of tasks as well, that is rather too wide than too narrow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.evaluation.agent_eval import MODEL, EpisodeItem
+from components.evaluation.phase_answers import PhaseAnswer
+from components.evaluation.statistics import Interval, mean_of, paired_rate_difference
+
+# Outcomes of one run: by measure, by part (parts count alike), by item.
+Outcomes = Mapping[str, Mapping[str, Mapping[str, bool]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What a variant does to a measure against another: rates as shares, one value a seed."""
+
+    measure: str
+    items: int
+    base: tuple[float, ...]
+    variant: tuple[float, ...]
+    interval: Interval
+
+    @property
+    def per_seed(self) -> tuple[float, ...]:
+        return tuple(ours - theirs for ours, theirs in zip(self.variant, self.base, strict=True))
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval lies on one side of no difference."""
+        return self.interval.low > 0 or self.interval.high < 0
+
+
+def outcomes(episodes: Sequence[EpisodeItem], answers: Sequence[PhaseAnswer]) -> Outcomes:
+    """One run's results as measures: `episodes/<stream>` over its families, `phases/<stream>` over its phases,
+    `phases/<phase>` over the streams, and both over everything."""
+    found: dict[str, dict[str, dict[str, bool]]] = {}
+
+    def add(measure: str, part: str, item: str, right: bool) -> None:
+        found.setdefault(measure, {}).setdefault(part, {})[item] = right
+
+    for episode in episodes:
+        if episode.policy == MODEL:
+            for measure in (f"episodes/{episode.stream}", "episodes/all"):
+                add(measure, f"{episode.stream}/{episode.family}", episode.task, episode.success)
+    for answer in answers:
+        cell = f"{answer.stream}/{answer.phase}"
+        for measure in (f"phases/{answer.stream}", f"phases/{answer.phase}", "phases/all"):
+            add(measure, cell, answer.task, answer.acc)
+    return found
+
+
+def compare(base: Sequence[Outcomes], variant: Sequence[Outcomes], confidence: float) -> list[Difference]:
+    """`variant` less `base` on every measure; the runs of both in the order of their seeds.
+
+    A base of one run (a common starting point) stands against every run of the variant.
+    """
+    if len(base) == 1:
+        base = [base[0]] * len(variant)
+    assert len(base) == len(variant) > 0, "the same seeds on both sides"
+    return [
+        _difference(measure, [run[measure] for run in base], [run[measure] for run in variant], confidence)
+        for measure in base[0]
+    ]
+
+
+def rate(parts: Mapping[str, Mapping[str, bool]]) -> float:
+    """Mean over the parts of the share of items that came out right."""
+    return sum(sum(items.values()) / len(items) for items in parts.values()) / len(parts)
+
+
+def _difference(
+    measure: str,
+    base: Sequence[Mapping[str, Mapping[str, bool]]],
+    variant: Sequence[Mapping[str, Mapping[str, bool]]],
+    confidence: float,
+) -> Difference:
+    of_seeds = [_one_seed(theirs, ours, confidence) for theirs, ours in zip(base, variant, strict=True)]
+    estimates = np.array([interval.estimate for interval in of_seeds])
+    estimate = float(estimates.mean())
+    seeds = _half_width_of_seeds(estimates, confidence)
+    below = math.hypot(float(np.mean([each.estimate - each.low for each in of_seeds])), seeds)
+    above = math.hypot(float(np.mean([each.high - each.estimate for each in of_seeds])), seeds)
+    return Difference(
+        measure=measure,
+        items=sum(len(items) for items in base[0].values()),
+        base=tuple(rate(run) for run in base),
+        variant=tuple(rate(run) for run in variant),
+        interval=Interval(estimate=estimate, low=max(-1.0, estimate - below), high=min(1.0, estimate + above)),
+    )
+
+
+def _one_seed(
+    base: Mapping[str, Mapping[str, bool]], variant: Mapping[str, Mapping[str, bool]], confidence: float
+) -> Interval:
+    parts = []
+    for part, items in base.items():
+        assert items.keys() == variant[part].keys(), f"{part}: both runs answer the same items"
+        names = list(items)
+        ours, theirs = np.array([variant[part][name] for name in names]), np.array([items[name] for name in names])
+        parts.append(paired_rate_difference(ours, theirs, confidence))
+    return mean_of(parts)
+
+
+def _half_width_of_seeds(estimates: np.ndarray, confidence: float) -> float:
+    """Half of Student's interval of the mean; 0 of a single seed, which says nothing about others."""
+    from scipy.stats import t
+
+    count = len(estimates)
+    if count < 2:
+        return 0.0
+    return float(t.ppf(0.5 + confidence / 2, count - 1) * estimates.std(ddof=1) / math.sqrt(count))

@@ -1,0 +1,66 @@
+"""A study for people: one table of differences with intervals and every seed's value, and one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from components.evaluation.study import Difference
+
+Row = dict[str, str]
+
+
+def rows(compared: Mapping[str, Sequence[Difference]], seeds: Sequence[int]) -> list[Row]:
+    """A row for each comparison and measure, as text; rates in percent, differences in points."""
+    return [
+        {
+            "comparison": name,
+            "measure": each.measure,
+            "items": str(each.items),
+            "from": _mean(each.base),
+            "to": _mean(each.variant),
+            "difference": f"{100 * each.interval.estimate:+.1f}",
+            "95% interval": f"{100 * each.interval.low:+.1f} to {100 * each.interval.high:+.1f}",
+            "clear": "yes" if each.clear else "",
+            f"by seed ({', '.join(map(str, seeds))})": ", ".join(f"{100 * value:+.1f}" for value in each.per_seed),
+        }
+        for name, differences in compared.items()
+        for each in differences
+    ]
+
+
+def markdown(title: str, facts: Mapping[str, str], table: Sequence[Row]) -> str:
+    lines = [f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
+    if table:
+        head = list(table[0])
+        lines += [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(row.values() for row in table))]
+    return "\n".join(lines) + "\n"
+
+
+def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
+    """Differences of every measure with their intervals, a panel for each comparison."""
+    names = list(compared)
+    measures = [each.measure for each in compared[names[0]]]
+    figure = Figure(figsize=(2.6 * len(names) + 2.2, 0.28 * len(measures) + 1.6), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    places = range(len(measures))
+    for panel, name in zip(panels, names, strict=True):
+        found = {each.measure: each for each in compared[name]}
+        held = [(place, found[measure]) for place, measure in enumerate(measures) if measure in found]
+        estimates = [100 * each.interval.estimate for _, each in held]
+        below = [100 * (each.interval.estimate - each.interval.low) for _, each in held]
+        above = [100 * (each.interval.high - each.interval.estimate) for _, each in held]
+        panel.errorbar(estimates, [place for place, _ in held], xerr=[below, above], fmt="o", markersize=3, capsize=2)
+        for place, each in held:
+            panel.plot([100 * value for value in each.per_seed], [place] * len(each.per_seed), "k|", alpha=0.5)
+        panel.axvline(0, color="grey", linewidth=1)
+        panel.set_title(name, fontsize=9)
+        panel.set_xlabel("points")
+    panels[0].set_yticks(places, measures)
+    panels[0].invert_yaxis()
+    return figure
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{100 * sum(values) / len(values):.1f}%"
