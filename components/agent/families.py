@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from components.agent.arithmetic import arithmetic_families
+from components.agent.code import package_families
 from components.agent.code_repair import CodeRepairFamily
 from components.agent.cot import cot_families
 from components.agent.environment import TaskFamily
@@ -23,6 +24,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         *arithmetic_families(knowledge),
         *lookup_families(knowledge),
         CodeRepairFamily(),
+        *package_families(),
         *mathematics_families(),
         *cot_families(),
         *world_families(),
