@@ -232,7 +232,7 @@ class Schedules:
                 say(
                     rng,
                     "{t} [takes|lasts|needs] {n}"
-                    + (" [, after|and waits for|, to follow] {on}" if plan.waits[task] else ""),
+                    + ("[, after| and waits for|, to follow] {on}" if plan.waits[task] else ""),
                     t=task,
                     n=plan.lasts[task],
                     on=listed(plan.waits[task]) if plan.waits[task] else "",

@@ -1,0 +1,215 @@
+"""Requests to the teacher: cached, bounded in number and in money.
+
+Faults that may pass (429, 5xx, time-outs, no connection, a reply that is no completion) are tried again after jittered,
+growing pauses, and no sooner than `Retry-After` says. A request the endpoint refuses for what it asks (400, 413, 422)
+is an answer, kept like others. All else ends the run with one error; what was answered is kept, the next run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from components.params import BadInput
+from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
+from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint, TeacherSettings
+
+_REFUSED_STATUS = frozenset((400, 413, 422))
+_LONGEST_WAIT_S = 60.0
+_LONGEST_RETRY_AFTER_S = 600.0
+_MESSAGE_TOKENS = 64  # what a chat template may add to a message
+
+
+class OutOfMoney(Exception):
+    """The next request could cost more than what is left."""
+
+
+@dataclass
+class Allowance:
+    """Money for one piece of work; `spent_usd` counts answers, `lost_usd` what unanswered attempts may have cost."""
+
+    usd: float
+    spent_usd: float = 0.0
+    lost_usd: float = 0.0
+
+    def covers(self, bound_usd: float) -> bool:
+        return self.spent_usd + self.lost_usd + bound_usd <= self.usd
+
+
+class TeacherClient:
+    """One teacher at one endpoint. `requests` counts what went over the wire."""
+
+    def __init__(
+        self,
+        endpoint: TeacherEndpoint,
+        settings: TeacherSettings,
+        cache: AnswerCache,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.settings = settings
+        self.requests = 0
+        self._endpoint = endpoint
+        self._cache = cache
+        self._sleep = sleep
+        self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
+        headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+        self._client = httpx.Client(headers=headers, timeout=endpoint.timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    def ask(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        allowance: Allowance,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Answer:
+        """The answer, from the cache or from the endpoint; its cost is taken from `allowance` either way, so that a
+        run with a warm cache does the same. Raises OutOfMoney before a request that could exceed it."""
+        settings = self.settings
+        bound_tokens = _bound_tokens(messages, tools)
+        bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
+        if not allowance.covers(bound_usd):
+            raise OutOfMoney
+        key = request_key(settings, messages, tools)
+        answer = self._cache.get(key, settings)
+        if answer is None:
+            answer = self._request(key, messages, tools, bound_tokens, allowance)
+            self._cache.put(answer)
+        allowance.spent_usd += answer.cost_usd
+        return answer
+
+    def _request(
+        self,
+        key: str,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        bound_tokens: int,
+        allowance: Allowance,
+    ) -> Answer:
+        settings = self.settings
+        body: dict[str, Any] = {
+            "model": settings.model,
+            "messages": list(messages),
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "seed": settings.seed,
+        }
+        if tools:
+            body["tools"] = list(tools)
+        bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
+        reason = ""
+        for attempt in range(self._endpoint.attempts):
+            if not allowance.covers(bound_usd):
+                raise self._failure(f"{reason}; trying again could exceed trajectories.teacher.cost_cap_usd")
+            self.requests += 1
+            retry_after_s = 0.0
+            try:
+                response = self._client.post(self._url, json=body)
+            except httpx.TransportError as error:
+                reason = f"{type(error).__name__}: {error}"
+                if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    allowance.lost_usd += bound_usd  # it may have been answered, and billed, all the same
+            else:
+                status = response.status_code
+                if status in _REFUSED_STATUS:
+                    refusal = f"status {status}: {response.text[:200]}"
+                    return Answer(
+                        key=key, reply={}, refusal=refusal, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
+                    )
+                if status == 200:
+                    reply = _completion(response)
+                    if reply is not None:
+                        return self._answer(key, reply, bound_tokens)
+                    reason = "a reply that is no chat completion"
+                    allowance.lost_usd += bound_usd
+                elif status in (408, 409, 425, 429) or status >= 500:
+                    reason = f"status {status}"
+                    retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
+                else:
+                    raise self._failure(f"status {status}: {response.text[:200]}")
+            if attempt + 1 < self._endpoint.attempts:
+                if retry_after_s > _LONGEST_RETRY_AFTER_S:
+                    raise self._failure(f"{reason}, to be tried again in {retry_after_s:.0f} s")
+                self._sleep(max(retry_after_s, self._pause_s(attempt)))
+        raise self._failure(f"no answer in {self._endpoint.attempts} attempts; last: {reason}")
+
+    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int) -> Answer:
+        """A reply that does not say what it used is counted at the most it can have used."""
+        usage = reply.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        prompt_tokens = _count(usage.get("prompt_tokens"), bound_tokens)
+        completion_tokens = _count(usage.get("completion_tokens"), self.settings.max_tokens)
+        return Answer(
+            key=key,
+            reply={"choices": reply["choices"][:1]},
+            refusal="",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost_usd=self.settings.cost_usd(prompt_tokens, completion_tokens),
+        )
+
+    def _pause_s(self, attempt: int) -> float:
+        return min(_LONGEST_WAIT_S, self._endpoint.first_wait_s * 2**attempt) * random.uniform(0.5, 1.0)
+
+    def _failure(self, what: str) -> BadInput:
+        return BadInput(
+            f"{URL_VARIABLE} = {self._endpoint.url!r} ({self.settings.name}): {what}; check the address, "
+            f"{KEY_VARIABLE} and trajectories.teacher.model, then run again: what was answered is kept"
+        )
+
+
+def content(answer: Answer) -> tuple[str, str]:
+    """The text of an answer and, where it is of no use, why."""
+    if answer.refusal:
+        return "", answer.refusal
+    choice = answer.reply["choices"][0]
+    text = choice["message"].get("content")
+    if not isinstance(text, str) or not text.strip():
+        return "", "an empty answer"
+    return text, "the answer was cut off" if choice.get("finish_reason") == "length" else ""
+
+
+def _completion(response: httpx.Response) -> dict[str, Any] | None:
+    """The reply if it has the shape of a chat completion."""
+    try:
+        reply = response.json()
+    except ValueError:  # truncated JSON, or half a character
+        return None
+    choices = reply.get("choices") if isinstance(reply, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    return reply if isinstance(choices[0].get("message"), dict) else None
+
+
+def _bound_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> int:
+    """The most tokens a prompt can have: no tokenizer of bytes makes more than one of a byte."""
+    return len(json.dumps([*messages, *tools], ensure_ascii=False).encode()) + _MESSAGE_TOKENS * (len(messages) + 1)
+
+
+def _count(value: object, otherwise: int) -> int:
+    return value if type(value) is int and value >= 0 else otherwise
+
+
+def _retry_after_s(text: str) -> float:
+    """Seconds, or the time until a date; 0 where it says neither."""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return 0.0
