@@ -1,4 +1,4 @@
-"""`python -m flows run | plan | ablate | watch | cancel | resume | approve | runs | remove`: flows from a terminal.
+"""`python -m flows run | plan | ablate | compare | watch | cancel | resume | approve | runs | remove`: from a terminal.
 
 The same runs can be started, watched, approved and cancelled in the Prefect UI.
 """
@@ -162,6 +162,15 @@ def ablate(
         },
     )
     _follow(control, started.id, started.name)
+
+
+@app.command()
+@_reports_bad_input
+def compare(name: Name) -> None:
+    """Print what a study found, from its experiments alone: also of one that has not finished, as far as it got."""
+    from flows.comparison import read_study
+
+    typer.echo(read_study(name).page)
 
 
 def _show_study(planned: StudyPlan, preset: str) -> None:

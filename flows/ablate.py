@@ -7,14 +7,16 @@ see to it that what the variants share is made once. The study adds who is compa
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import Task, flow, get_run_logger, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
@@ -24,20 +26,16 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from components.evaluation import study_report
-from components.evaluation.agent_eval import EpisodeItem
-from components.evaluation.items import AGENT_FILE, PHASES_FILE, read_items
-from components.evaluation.phase_answers import PhaseAnswer
-from components.evaluation.study import Difference, Outcomes, compare, outcomes
 from components.params import BadInput
 from flows import workspace
+from flows.comparison import read_study
 from flows.curriculum import curriculum
 from flows.execution import load_profile
 from flows.forms import Overrides, Preset, ProfileName, StudyName
 from flows.parent_run import ParentRun, find_parent_run, open_parent_run
 from flows.stages import BAD_INPUT, UNCHANGED
-from flows.variants import BASE, BEFORE, StudyPlan, StudyRun, plan_study
+from flows.variants import StudyPlan, StudyRun, plan_study
 
-CONFIDENCE = 0.95
 PARENT_TAG = "mlflow.parentRunId"
 
 
@@ -100,6 +98,7 @@ def _run_all(name: str, plan: StudyPlan, preset: str, profile: str, parallel: in
     for number in range(2, len(tasks) + parallel):
         if len(active) == parallel or (active and number >= len(tasks)):
             ended = next(as_completed(active))
+            ended.wait()  # takes over the final state; before it the server's word, which may lag, would count
             active.remove(ended)
             failed = failed or (None if ended.state.is_completed() else ended.state)
         if number < len(tasks) and failed is None:
@@ -114,6 +113,7 @@ def _run_task(name: str, run: StudyRun, preset: str, profile: str) -> Task[[], S
     def one() -> State[Any]:
         if workspace.experiment(name):
             return Completed(name=UNCHANGED, message=f"experiment {name}")
+        create_progress_artifact(progress=0.0, key="study-run", description=f"as run {name}")
         # Of an attempt that was cut off; what it trained lies under its identity and is taken up again.
         workspace.remove(name)
         ended: State[Any] = curriculum.with_options(flow_run_name=name)(
@@ -132,19 +132,15 @@ def _run_task(name: str, run: StudyRun, preset: str, profile: str) -> Task[[], S
 
 def _publish(name: str, plan: StudyPlan, parent: ParentRun) -> None:
     """Collect every run's items, compare, and leave the table, the picture and the numbers where people look."""
-    found: dict[str, list[Outcomes]] = {}
     for run in plan.runs:
-        found.setdefault(run.variant, []).append(read_outcomes(f"{name}-{run.label}", run.until.partition("@")[2]))
         child = find_parent_run(f"{name}-{run.label}")
         if child is not None:
             child.set_tags({PARENT_TAG: parent.run_id})
-    compared = comparisons(plan, found)
-    numbers = [run.seed for run in plan.of(BASE) if run.seed is not None]
-    table = study_report.rows(compared, numbers)
-    page = study_report.markdown(f"Study {plan.study}: {name}", _facts(name, plan), table)
-    create_table_artifact(key="study", table=table, description=f"Differences found by {name}")
-    create_markdown_artifact(key="summary", markdown=page, description=f"Study {name}")
-    parent.log_text(page, "study.md")
+    study = read_study(name)
+    compared = study.compared()
+    create_table_artifact(key="study", table=study_report.rows(compared), description=f"Differences found by {name}")
+    create_markdown_artifact(key="summary", markdown=study.page, description=f"Study {name}")
+    parent.log_text(study.page, "study.md")
     parent.log_text(
         json.dumps({key: [asdict(each) for each in found] for key, found in compared.items()}), "study.json"
     )
@@ -152,33 +148,6 @@ def _publish(name: str, plan: StudyPlan, parent: ParentRun) -> None:
     parent.log_metrics(
         {f"{key}/{each.measure}": each.interval.estimate for key, found in compared.items() for each in found}
     )
-
-
-def comparisons(plan: StudyPlan, found: Mapping[str, list[Outcomes]]) -> dict[str, list[Difference]]:
-    """The stage against its starting point, then every variant against the base."""
-    compared = {f"{BEFORE} to {BASE}": compare(found[BEFORE], found[BASE], CONFIDENCE)}
-    for variant in plan.variants:
-        if variant != BASE:
-            compared[f"{BASE} to {variant}"] = compare(found[BASE], found[variant], CONFIDENCE)
-    return compared
-
-
-def read_outcomes(experiment: str, stage: str) -> Outcomes:
-    """What an experiment's evaluation of `stage` found, item by item."""
-    with tempfile.TemporaryDirectory(prefix="trivium-study-") as scratch:
-        files = {name: Path(scratch) / name for name in (AGENT_FILE, PHASES_FILE)}
-        for name, target in files.items():
-            workspace.fetch_experiment_output(experiment, f"data/evaluations/{stage}/{name}", target)
-        return outcomes(read_items(files[AGENT_FILE], EpisodeItem), read_items(files[PHASES_FILE], PhaseAnswer))
-
-
-def _facts(name: str, plan: StudyPlan) -> dict[str, str]:
-    return {
-        "stage": f"`{plan.stage}`, {plan.stage_tokens:,} tokens a run, from `{plan.params.gate.baseline}`",
-        "variants": ", ".join(plan.variants),
-        "seeds": ", ".join(str(run.seed) for run in plan.of(BASE)) + " (order of the stage's rows)",
-        "experiments": f"`{name}-*` (`dvc exp show`)",
-    }
 
 
 def _tags(run_id: str, plan: StudyPlan) -> dict[str, str]:

@@ -126,6 +126,12 @@ def experiment(name: str) -> str | None:
     return found[0] if found else None
 
 
+def experiments(prefix: str) -> list[str]:
+    """Names of the experiments that begin with `prefix`."""
+    shown = git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/exps/*/*/*").stdout.split()
+    return sorted(name for name in shown if name.startswith(prefix))
+
+
 def read_experiment_file(name: str, path: str) -> str | None:
     """Text of a file as the experiment has it."""
     commit = experiment(name)

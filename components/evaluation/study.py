@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.evaluation.agent_eval import MODEL, EpisodeItem
-from components.evaluation.phase_answers import PhaseAnswer
+from components.evaluation.phase_answers import PHASES, PhaseAnswer
 from components.evaluation.statistics import Interval, mean_of, paired_rate_difference
 
 # Outcomes of one run: by measure, by part (parts count alike), by item.
@@ -28,6 +28,7 @@ class Difference:
 
     measure: str
     items: int
+    seeds: tuple[int, ...]
     base: tuple[float, ...]
     variant: tuple[float, ...]
     interval: Interval
@@ -44,7 +45,7 @@ class Difference:
 
 def outcomes(episodes: Sequence[EpisodeItem], answers: Sequence[PhaseAnswer]) -> Outcomes:
     """One run's results as measures: `episodes/<stream>` over its families, `phases/<stream>` over its phases,
-    `phases/<phase>` over the streams, and both over everything."""
+    `phases/<phase>` over the streams, both over everything, and each cell `phases/<stream>/<phase>` by itself."""
     found: dict[str, dict[str, dict[str, bool]]] = {}
 
     def add(measure: str, part: str, item: str, right: bool) -> None:
@@ -56,23 +57,32 @@ def outcomes(episodes: Sequence[EpisodeItem], answers: Sequence[PhaseAnswer]) ->
                 add(measure, f"{episode.stream}/{episode.family}", episode.task, episode.success)
     for answer in answers:
         cell = f"{answer.stream}/{answer.phase}"
-        for measure in (f"phases/{answer.stream}", f"phases/{answer.phase}", "phases/all"):
+        for measure in (f"phases/{answer.stream}", f"phases/{answer.phase}", "phases/all", f"phases/{cell}"):
             add(measure, cell, answer.task, answer.acc)
     return found
 
 
-def compare(base: Sequence[Outcomes], variant: Sequence[Outcomes], confidence: float) -> list[Difference]:
-    """`variant` less `base` on every measure; the runs of both in the order of their seeds.
+def compare(
+    base: Mapping[int, Outcomes], variant: Mapping[int, Outcomes], confidence: float, *, cells: bool = False
+) -> list[Difference]:
+    """`variant` less `base`, runs by seed, over the seeds that both have; with `cells` also on single cells.
 
-    A base of one run (a common starting point) stands against every run of the variant.
+    There must be such a seed. A common starting point is given as every seed's base.
     """
-    if len(base) == 1:
-        base = [base[0]] * len(variant)
-    assert len(base) == len(variant) > 0, "the same seeds on both sides"
+    seeds = tuple(sorted(base.keys() & variant.keys()))
+    assert seeds, "a seed that both sides have"
     return [
-        _difference(measure, [run[measure] for run in base], [run[measure] for run in variant], confidence)
-        for measure in base[0]
-    ]
+        _difference(measure, seeds, [base[seed][measure] for seed in seeds], [variant[seed][measure] for seed in seeds],
+                    confidence)
+        for measure in sorted(base[seeds[0]], key=_place)
+        if cells or measure.count("/") < 2
+    ]  # fmt: skip
+
+
+def _place(measure: str) -> tuple[bool, int, bool, bool, str]:
+    """Episodes, then phases; everything together first, streams before phases, single cells last."""
+    kind, _, which = measure.partition("/")
+    return kind != "episodes", which.count("/"), which != "all", which in PHASES, which
 
 
 def rate(parts: Mapping[str, Mapping[str, bool]]) -> float:
@@ -82,6 +92,7 @@ def rate(parts: Mapping[str, Mapping[str, bool]]) -> float:
 
 def _difference(
     measure: str,
+    seeds: tuple[int, ...],
     base: Sequence[Mapping[str, Mapping[str, bool]]],
     variant: Sequence[Mapping[str, Mapping[str, bool]]],
     confidence: float,
@@ -89,12 +100,13 @@ def _difference(
     of_seeds = [_one_seed(theirs, ours, confidence) for theirs, ours in zip(base, variant, strict=True)]
     estimates = np.array([interval.estimate for interval in of_seeds])
     estimate = float(estimates.mean())
-    seeds = _half_width_of_seeds(estimates, confidence)
-    below = math.hypot(float(np.mean([each.estimate - each.low for each in of_seeds])), seeds)
-    above = math.hypot(float(np.mean([each.high - each.estimate for each in of_seeds])), seeds)
+    between = _half_width_of_seeds(estimates, confidence)
+    below = math.hypot(float(np.mean([each.estimate - each.low for each in of_seeds])), between)
+    above = math.hypot(float(np.mean([each.high - each.estimate for each in of_seeds])), between)
     return Difference(
         measure=measure,
         items=sum(len(items) for items in base[0].values()),
+        seeds=seeds,
         base=tuple(rate(run) for run in base),
         variant=tuple(rate(run) for run in variant),
         interval=Interval(estimate=estimate, low=max(-1.0, estimate - below), high=min(1.0, estimate + above)),

@@ -11,7 +11,7 @@ from components.evaluation.study import Difference
 Row = dict[str, str]
 
 
-def rows(compared: Mapping[str, Sequence[Difference]], seeds: Sequence[int]) -> list[Row]:
+def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
     """A row for each comparison and measure, as text; rates in percent, differences in points."""
     return [
         {
@@ -23,7 +23,9 @@ def rows(compared: Mapping[str, Sequence[Difference]], seeds: Sequence[int]) -> 
             "difference": f"{100 * each.interval.estimate:+.1f}",
             "95% interval": f"{100 * each.interval.low:+.1f} to {100 * each.interval.high:+.1f}",
             "clear": "yes" if each.clear else "",
-            f"by seed ({', '.join(map(str, seeds))})": ", ".join(f"{100 * value:+.1f}" for value in each.per_seed),
+            "by seed": ", ".join(
+                f"{seed}: {100 * value:+.1f}" for seed, value in zip(each.seeds, each.per_seed, strict=True)
+            ),
         }
         for name, differences in compared.items()
         for each in differences
@@ -39,9 +41,9 @@ def markdown(title: str, facts: Mapping[str, str], table: Sequence[Row]) -> str:
 
 
 def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
-    """Differences of every measure with their intervals, a panel for each comparison."""
+    """Differences with their intervals, a panel for each comparison; single cells are left to the table."""
     names = list(compared)
-    measures = [each.measure for each in compared[names[0]]]
+    measures = [each.measure for each in compared[names[0]] if each.measure.count("/") < 2]
     figure = Figure(figsize=(2.6 * len(names) + 2.2, 0.28 * len(measures) + 1.6), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     places = range(len(measures))

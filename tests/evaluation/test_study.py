@@ -20,14 +20,14 @@ def run_of(right: dict[str, list[bool]]) -> Run:
 
 
 @st.composite
-def paired_runs(draw: st.DrawFn) -> tuple[list[Run], list[Run]]:
+def paired_runs(draw: st.DrawFn) -> tuple[dict[int, Run], dict[int, Run]]:
     parts = {name: draw(st.integers(1, 20)) for name in draw(st.sampled_from([("a",), ("a", "b"), ("a", "b", "c")]))}
-    seeds = draw(st.integers(1, 4))
+    seeds = range(draw(st.integers(1, 4)))
 
     def run() -> Run:
         return run_of({name: draw(st.lists(st.booleans(), min_size=n, max_size=n)) for name, n in parts.items()})
 
-    return [run() for _ in range(seeds)], [run() for _ in range(seeds)]
+    return {seed: run() for seed in seeds}, {seed: run() for seed in seeds}
 
 
 def only(differences: list[Difference]) -> Difference:
@@ -37,7 +37,7 @@ def only(differences: list[Difference]) -> Difference:
 
 @settings(max_examples=60, deadline=None)
 @given(runs=paired_runs())
-def test_a_difference_is_antisymmetric_and_its_interval_holds_it(runs: tuple[list[Run], list[Run]]) -> None:
+def test_a_difference_is_antisymmetric_and_its_interval_holds_it(runs: tuple[dict[int, Run], dict[int, Run]]) -> None:
     first, second = runs
     there, back = only(compare(first, second, 0.95)), only(compare(second, first, 0.95))
     assert there.interval.estimate == pytest.approx(-back.interval.estimate)
@@ -45,22 +45,23 @@ def test_a_difference_is_antisymmetric_and_its_interval_holds_it(runs: tuple[lis
     assert -1 <= there.interval.low <= there.interval.estimate <= there.interval.high <= 1
     assert there.interval.low < there.interval.high, "never certain"
     assert there.interval.estimate == pytest.approx(np.mean(there.per_seed))
-    assert there.variant == tuple(rate(run["m"]) for run in second)
+    assert there.variant == tuple(rate(run["m"]) for run in second.values())
 
 
 def test_seeds_that_disagree_widen_the_interval() -> None:
-    base = [run_of({"a": [False] * 40})] * 3
-    alike = [run_of({"a": [True] * 20 + [False] * 20})] * 3
-    apart = [run_of({"a": [True] * count + [False] * (40 - count)}) for count in (4, 20, 36)]
+    base = dict.fromkeys(range(3), run_of({"a": [False] * 40}))
+    alike = dict.fromkeys(range(3), run_of({"a": [True] * 20 + [False] * 20}))
+    apart = {count: run_of({"a": [True] * right + [False] * (40 - right)}) for count, right in enumerate((4, 20, 36))}
     narrow, wide = only(compare(base, alike, 0.95)), only(compare(base, apart, 0.95))
     assert narrow.interval.estimate == pytest.approx(wide.interval.estimate) == pytest.approx(0.5)
     assert narrow.clear and not wide.clear
 
 
-def test_one_starting_point_stands_against_every_seed() -> None:
-    runs = [run_of({"a": [True, False]}), run_of({"a": [True, True]})]
-    found = only(compare([run_of({"a": [False, False]})], runs, 0.95))
-    assert found.per_seed == (0.5, 1.0)
+def test_only_seeds_that_both_sides_have_are_compared() -> None:
+    base = {1: run_of({"a": [False, False]}), 2: run_of({"a": [False, True]}), 3: run_of({"a": [True, True]})}
+    found = only(compare(base, {3: run_of({"a": [True, False]}), 1: run_of({"a": [True, True]})}, 0.95))
+    assert found.seeds == (1, 3)
+    assert found.per_seed == (1.0, -0.5)
 
 
 def test_measures_are_made_of_streams_families_and_phases() -> None:
@@ -87,4 +88,7 @@ def test_measures_are_made_of_streams_families_and_phases() -> None:
         "phases/plan": 0.5,
         "phases/action": 1.0,
         "phases/all": pytest.approx(2 / 3),
+        "phases/math/plan": 1.0,
+        "phases/tool/plan": 0.0,
+        "phases/tool/action": 1.0,
     }

@@ -44,34 +44,34 @@ WORK = '''
 import json, sys
 from pathlib import Path
 
+from components import params as schema
 from components.agent.draws import named_rng
-from components.evaluation.agent_eval import EpisodeItem
-from components.evaluation.items import AGENT_FILE, PHASES_FILE, write_items
-from components.evaluation.phase_answers import PHASES, PhaseAnswer
 from components.home import home
 from components.lineage import write_directory, write_json
-from components.stage import run_stage
 
 family, entry = sys.argv[1:]
-STREAMS = ("math", "code")
+params = schema.load()
 
 
-def pretrain(ctx):
+def pretrain():
     with (home() / "trained.txt").open("a") as log:
         log.write(f"{entry}\\n")
-    stage = ctx.params.curriculum[entry]
+    stage = params.curriculum[entry]
     with write_directory(Path("data/pretrain") / entry) as directory:
-        mixture = stage.row_mixture
-        write_json(directory / "model.json", {"mixture": mixture, "tokens": stage.token_budget, "seed": stage.seed})
+        write_json(directory / "model.json", {"knows": sorted(stage.row_mixture), "seed": stage.seed})
 
 
-def evaluate(ctx):
+def evaluate():
     """Right wherever the stream was trained, but for one item in five, which the seed decides."""
+    from components.evaluation.agent_eval import EpisodeItem
+    from components.evaluation.items import AGENT_FILE, PHASES_FILE, write_items
+    from components.evaluation.phase_answers import PHASES, PhaseAnswer
+
     model = json.loads((Path("data/pretrain") / entry / "model.json").read_text())
     episodes, answers = [], []
-    for stream in STREAMS:
-        knows = f"agent_{stream}" in model["mixture"]
-        for number in range(ctx.params.evaluation.episodes):
+    for stream in ("math", "code"):
+        knows = f"agent_{stream}" in model["knows"]
+        for number in range(params.evaluation.episodes):
             right = knows and named_rng(model["seed"], stream, number).random() > 0.2
             episodes.append(
                 EpisodeItem(policy="model", stream=stream, family=f"{stream}_one", task=f"{stream}/{number}",
@@ -88,7 +88,7 @@ def evaluate(ctx):
         write_items(directory / PHASES_FILE, PhaseAnswer, answers)
 
 
-run_stage(f"{family}@{entry}", {"pretrain": pretrain, "evaluate": evaluate}[family])
+{"pretrain": pretrain, "evaluate": evaluate}[family]()
 '''
 
 

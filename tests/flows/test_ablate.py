@@ -26,7 +26,9 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_a_study_leaves_out_one_stream_at_a_time(studied: Project) -> None:
-    done = studied.run("flows", "ablate", "--seeds", "1", "--tokens", "500", "--parallel", "2", check=False)
+    done = studied.run(
+        "flows", "ablate", "--seeds", "1", "--tokens", "500", "--parallel", "2", check=False, timeout=400
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     name = next(line for line in said.splitlines() if line.startswith("run ")).split()[1].rstrip(":")
@@ -40,6 +42,7 @@ def test_a_study_leaves_out_one_stream_at_a_time(studied: Project) -> None:
     assert "yes" in without, without
     assert "yes" not in rows["all to no-math", "episodes/code"], "the other streams stay as they were"
     assert "yes" in rows["before to all", "phases/plan"]
+    assert rows["before to all", "phases/math"] in studied.run("flows", "compare", name).stdout
     tracked = {run["info"]["run_name"]: run for run in _tracked(studied)}
     parent = tracked[name]["info"]["run_id"]
     tags = {run: {tag["key"]: tag["value"] for tag in tracked[run]["data"]["tags"]} for run in runs}
