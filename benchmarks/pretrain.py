@@ -18,6 +18,7 @@ from components.params import Optimizer
 from components.training.optimizer import build_optimizers
 from model import PRESETS, MLATransformer
 from model.backends import check_backend, default_backend
+from model.float8 import train_in_float8
 from model.flops import training_flops_per_token
 from model.init import initialise
 from model.loss import linear_cross_entropy
@@ -58,6 +59,7 @@ def main(
     backend: Annotated[str, typer.Option(help="Attention backend; default: the device's.")] = "",
     recompute: Annotated[str, typer.Option(help="What to compute again; default: by row length.")] = "",
     compile_blocks: Annotated[bool, typer.Option("--compile", help="torch.compile each block.")] = False,
+    float8: Annotated[bool, typer.Option("--float8", help="Wide products in 8 bits; emulated on a CPU.")] = False,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -71,9 +73,10 @@ def main(
     with place:
         model = MLATransformer(config, check_backend(backend) if backend else default_backend(place))
     initialise(model, 0)
+    if float8:
+        train_in_float8(model, emulate=place.type != "cuda")
     if compile_blocks:
-        for block in model.layers:
-            block.compile()
+        model.compile_blocks()
     name = torch.cuda.get_device_name(place).lower() if place.type == "cuda" else ""
     known = next((bound for key, bound in DEVICES.items() if key in name), None)
     rows: list[dict[str, object]] = []
@@ -87,6 +90,8 @@ def main(
             "row tokens": length,
             "attention": model.layers[0].self_attn.backend,  # type: ignore[union-attr]  # a Block
             "recompute": model.recompute,
+            "compiled": compile_blocks,
+            "float8": float8,
             "tokens/s": rate,
             "TFLOP/s": rate * training_flops_per_token(config, length) / 1e12,
             "peak GB beside weights": peak_bytes(step, place) / 1e9,

@@ -29,6 +29,7 @@ from model.choice import choose
 from model.packing import Packing
 
 AttentionBackend = Literal["padded", "cudnn", "flex", "reference"]
+WHOLE_BATCH_BACKENDS: tuple[AttentionBackend, ...] = ("flex", "reference")  # one call, whatever documents a batch packs
 _CUDNN_CAPABILITY = (9, 0)
 
 

@@ -35,6 +35,9 @@ _ATTENTION = {
 }
 
 
+_KEPT: dict[Recompute, set[Any]] = {"pointwise": _ATTENTION | _PRODUCTS, "all_but_attention": _ATTENTION}
+
+
 def recompute_for(row_tokens: int) -> Recompute:
     """What fits beside the weights and states of the 2B shape on a card of 80 GB, one row at a time."""
     if row_tokens < _POINTWISE_FROM_TOKENS:
@@ -52,15 +55,20 @@ def run_block(policy: Recompute, block: Callable[..., Tensor], *arguments: Any) 
     """`block(*arguments)` under a policy."""
     if policy == "nothing" or not torch.is_grad_enabled():
         return block(*arguments)
-    kept = _ATTENTION if policy == "all_but_attention" else _ATTENTION | _PRODUCTS
     out: Tensor = checkpoint(
         block,
         *arguments,
         use_reentrant=False,
-        context_fn=partial(create_selective_checkpoint_contexts, partial(_decide, kept)),
+        context_fn=_CONTEXTS[policy],
     )
     return out
 
 
 def _decide(kept: set[Any], context: Any, operation: Any, *arguments: Any, **options: Any) -> CheckpointPolicy:
     return CheckpointPolicy.MUST_SAVE if operation in kept else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+# Made once: compiled code is made anew for every function object it meets.
+_CONTEXTS = {
+    policy: partial(create_selective_checkpoint_contexts, partial(_decide, kept)) for policy, kept in _KEPT.items()
+}

@@ -7,11 +7,14 @@ Legend: B rows, L tokens, T cached tokens, E hidden width, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.backends import AttentionBackend
+from model.backends import WHOLE_BATCH_BACKENDS, AttentionBackend
 from model.block import Block
 from model.cache import LatentCache
 from model.config import MLAConfig
@@ -44,6 +47,17 @@ class MLATransformer(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config, attention) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self._attention = attention
+        self._run_block: Callable[..., Tensor] = run_block
+
+    def compile_blocks(self, backend: str | Callable[..., Any] = "inductor") -> None:
+        """Train through torch.compile: one graph forward and one backward for all blocks, recomputation included.
+
+        A new row length is compiled anew. A block that cannot be one graph is an error, as are packed documents where
+        the attention backend calls its kernel once a document: their lengths would be compiled into every batch's own
+        graph. Filling a cache and decoding stay as they are.
+        """
+        self._run_block = torch.compile(run_block, fullgraph=True, dynamic=False, backend=backend)
 
     @property
     def head_weight(self) -> Tensor:
@@ -77,10 +91,20 @@ class MLATransformer(nn.Module):
             positions_BL = (
                 torch.arange(row_tokens, device=ids_BL.device)[None] if packing is None else packing.positions_BL
             )
+        run = self._run_block if cache is None else run_block
+        if packing is not None and run is not run_block:
+            if self._attention not in WHOLE_BATCH_BACKENDS:
+                raise ValueError(
+                    f"attention = {self._attention!r}: compiled blocks take packed documents from "
+                    f"{list(WHOLE_BATCH_BACKENDS)} alone; choose one of these or do not compile"
+                )
+            packing.block_mask  # noqa: B018  # made once a batch, outside of what is compiled
         angles = rotation(positions_BL, self.config)
         x_BLE = self.embed_tokens(ids_BL)
         for layer, block in enumerate(self.layers):
-            x_BLE = run_block(self.recompute, block, x_BLE, angles, packing, cache, layer)
+            # Without a cache no block hears its number: it would be compiled into a graph of its own.
+            place = () if cache is None else (cache, layer)
+            x_BLE = run(self.recompute, block, x_BLE, angles, packing, *place)
         if cache is not None:
             cache.filled(ids_BL.numel())
         return self.norm(x_BLE)
