@@ -152,6 +152,11 @@ class TeacherClient:
         usage = usage if isinstance(usage, dict) else {}
         prompt_tokens = _count(usage.get("prompt_tokens"), bound_tokens)
         completion_tokens = _count(usage.get("completion_tokens"), self.settings.max_tokens)
+        if prompt_tokens > bound_tokens or completion_tokens > self.settings.max_tokens:
+            raise self._failure(
+                f"it counts {prompt_tokens} + {completion_tokens} tokens where at most {bound_tokens} + "
+                f"{self.settings.max_tokens} (max_tokens) were asked for, so cost_cap_usd could not be kept"
+            )
         return Answer(
             key=key,
             reply={"choices": reply["choices"][:1]},

@@ -128,6 +128,15 @@ def test_the_cap_is_never_exceeded(
     assert allowance.spent_usd == pytest.approx(server.requests * (usage[0] + 2 * usage[1]) / 1e6)
 
 
+@pytest.mark.parametrize("usage", [(9_999_999, 1), (1, 1025)])
+def test_an_endpoint_that_bills_more_than_was_asked_for_ends_the_run(
+    serve: Serve, tmp_path: Path, usage: tuple[int, int]
+) -> None:
+    server = serve(lambda number, body: completion("Yes.", usage=usage))
+    with _client(server, tmp_path) as client, pytest.raises(BadInput, match=r"max_tokens.*cost_cap_usd"):
+        client.ask(MESSAGES, Allowance(usd=1.0))
+
+
 def test_usage_that_is_missing_counts_at_its_most(serve: Serve, tmp_path: Path) -> None:
     reply = json.loads(completion("Yes.").text) | {"usage": {"prompt_tokens": -4, "completion_tokens": "many"}}
     server = serve(lambda number, body: Reply(json.dumps(reply)))

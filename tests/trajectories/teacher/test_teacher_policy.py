@@ -55,8 +55,8 @@ class Actor:
         step = next(oracle)
         turns = sum(message["role"] == "assistant" for message in messages)
         if self.detour is not None:
-            if turns == 1:
-                return self.detour
+            if turns == 1:  # `SEEN` stands for what the first call returned
+                return Reply(self.detour.text.replace("SEEN", messages[-1]["content"]))
             if turns > 1 and self.then_silent:
                 return completion("I do not know.")
             turns -= turns > 1
@@ -94,7 +94,7 @@ def test_what_the_environment_accepts_becomes_a_record(families: Families, serve
 
 
 def test_a_refused_call_is_wrong_and_its_repair_is_trained(families: Families, serve: Serve, tmp_path: Path) -> None:
-    detour = _evaluates("1/0", "<reflection>Now for x.")
+    detour = _evaluates("1/0", "<reflection>Seen: SEEN.")
     taught = _act(families, serve(Actor(families, detour)), tmp_path)
     made = [record for record in taught.records if record.provenance.teacher]
     assert made, [entry.reason for entry in taught.ledger]

@@ -85,7 +85,7 @@ def _stays_true(before: Record, after: Record, families: Families) -> None:
         assert one.text == other.text or (one.loss > 0 and one.phase != "action")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), faults=st.sets(st.sampled_from(FAULTS), min_size=1), cap_usd=st.floats(0, 0.2))
 def test_whatever_the_server_does_facts_stay_and_sums_add_up(
     records: list[Record],
