@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from components.stage import StageContext, run_stage
@@ -43,6 +45,62 @@ def tokenize() -> None:
         run(context)
 
     run_stage("tokenize_trajectories", body)
+
+
+@app.command()
+def audit(
+    per_class: Annotated[int, typer.Option(min=1, help="times each failure is planted")] = 30,
+    episodes: Annotated[int, typer.Option(min=1, help="sound episodes of each family of the cheap streams")] = 40,
+    code_episodes: Annotated[int, typer.Option(min=0, help="of each family of the code stream, which takes long")] = 12,
+) -> None:
+    """The mutation score of the checks: plant known failures in sound records of every family, print what is caught."""
+    import json
+    import sys
+
+    from components.corpus.curation.decontamination import TASKS, benchmark_windows
+    from components.params import BadInput, load
+    from components.trajectories.audit.audit import audit as run_audit
+    from components.trajectories.audit.audit import grow, show
+    from components.trajectories.check import Rules
+    from components.trajectories.episodes import Synthesizer
+
+    def tell(done: object) -> None:
+        print(f"\r{done!s:60}", end="", file=sys.stderr, flush=True)
+
+    try:
+        params = load()
+        held_out = params.evaluation.held_out_families
+        rules = Rules(
+            held_out_families=held_out,
+            windows=benchmark_windows(TASKS, params.corpus.curation.decontamination.ngram_words),
+        )
+        synthesizer = Synthesizer()
+        garden = grow(
+            synthesizer,
+            {
+                name: code_episodes if family.domain == "code" else episodes
+                for name, family in synthesizer.families.items()
+                if name not in held_out
+            },
+            first_seed=params.seed,
+            report=tell,
+        )
+        report = run_audit(garden, rules, per_class, tell)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    tell("")
+    print(f"\n{show(report)}")
+    print(
+        json.dumps(
+            {
+                "caught_share": round(report.caught_share, 4),
+                "worst_share": round(min(score.caught / score.planted for score in report.scores), 4),
+                "false_alarm_share": round(report.false_alarms / report.clean, 5),
+                "classes": {score.name: [score.caught, score.planted] for score in report.scores},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

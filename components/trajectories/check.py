@@ -34,7 +34,7 @@ from components.trajectories.checks import RECORD_CHECKS, check_split
 from components.trajectories.corpus_checks import CORPUS_CHECKS
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, parse_record, read_record_lines
-from components.trajectories.replay import is_replayed, replay
+from components.trajectories.replay import replay
 from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.workers import in_workers, worker_count
 
@@ -46,22 +46,21 @@ _BATCH_LINES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One line of a shard and what was found: faults by check name. `replayed` is False where it was not sampled."""
+    """One line of a shard and what was found: faults by check name."""
 
     shard: str
     line_number: int
     line: str
     record: Record | None
     faults: Mapping[str, str]
-    replayed: bool
 
     @property
     def family(self) -> str:
         return self.shard.partition(".")[0]
 
     def was_made(self, check: str) -> bool:
-        """Whether a check could be and was made on this line."""
-        return check == "schema" or (self.record is not None and (check != "replay" or self.replayed))
+        """Whether a check could be made on this line."""
+        return check == "schema" or self.record is not None
 
 
 def run(context: StageContext) -> None:
@@ -74,7 +73,6 @@ def run(context: StageContext) -> None:
     manifest = read_manifest(TRAJECTORIES, "synthesize")
     verify(TRAJECTORIES, manifest)
     rules = Rules(
-        seed=params.seed,
         held_out_families=params.evaluation.held_out_families,
         windows=benchmark_windows(BENCHMARKS, params.corpus.curation.decontamination.ngram_words),
     )
@@ -122,7 +120,6 @@ def run(context: StageContext) -> None:
 class Rules:
     """What a record is judged by besides itself."""
 
-    seed: int
     held_out_families: Sequence[str]
     windows: Windows
 
@@ -137,16 +134,15 @@ def judge_line(families: Mapping[str, TaskFamily], shard: str, number: int, line
     record, fault = parse_record(line)
     if record is None:
         faults = {"schema": fault}
-        return Judged(shard=shard, line_number=number, line=line, record=None, faults=faults, replayed=False)
+        return Judged(shard=shard, line_number=number, line=line, record=None, faults=faults)
     faults = find_faults(record, rules.held_out_families)
     benchmark = find_benchmark(all_text(record), rules.windows)
     if benchmark:
         faults["decontamination"] = f"shares a window of words with {benchmark}"
-    replayed = is_replayed(record, rules.seed)
-    difference = replay(record, families) if replayed else None
+    difference = replay(record, families)
     if difference:
         faults["replay"] = difference
-    return Judged(shard=shard, line_number=number, line=line, record=record, faults=faults, replayed=replayed)
+    return Judged(shard=shard, line_number=number, line=line, record=record, faults=faults)
 
 
 def judge_together(judged: Sequence[Judged]) -> list[Judged]:
@@ -223,7 +219,7 @@ def write_quarantine(judged: Sequence[Judged]) -> None:
 def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
     """The figures of metrics/check_trajectories.json."""
     names = sorted({item.family for item in judged})
-    replayed = [item for item in judged if item.replayed]
+    replayed = [item for item in judged if item.record is not None]
     return {
         "records": len(judged),
         "quarantined": sum(bool(item.faults) for item in judged),
@@ -240,7 +236,6 @@ def _summarise_family(judged: Sequence[Judged]) -> dict[str, Any]:
     return {
         "records": len(judged),
         "quarantined": sum(bool(item.faults) for item in judged),
-        "replayed": sum(item.replayed for item in judged),
         "with_wrong_branch": sum(any(step.label == "wrong" for step in record.steps) for record in records),
         "calls": sum(len(step.calls) for step in steps),
         "prompts": len({record.task.prompt for record in records}),

@@ -37,7 +37,6 @@ from components.trajectories.record import (
 GENERATOR_VERSION = "2"
 OUR_LICENCE = "Apache-2.0"
 SEEDS_PER_RUN = 1_000_000  # so that two values of params.seed share no episode
-_MIN_FORKED_TURNS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,19 +90,20 @@ class Synthesizer:
         """An episode that shares turns with `root`, then makes other calls. None where the oracle knows none."""
         family = self.families[root.task.generator]
         task = family.sample(root.task.seed, root.task.split)
-        turns = len(root.turns())
-        if turns < _MIN_FORKED_TURNS:
-            return None
-        fork = Fork(at_turn=rng.randrange(1, turns - 1), rng=random.Random(rng.getrandbits(64)))
         original = play(family, task, wrong_branch, task.seed)
-        other = play(family, task, wrong_branch, task.seed, fork)
-        if not other.success or other.calls(fork.at_turn) == original.calls(fork.at_turn):
-            return None
-        at_step = other.first_steps[fork.at_turn]
-        assert other.steps[:at_step] == original.steps[:at_step], "the oracle drew ahead of its turn"
-        shared = tuple(step.model_copy(update={"loss": 0.0}) for step in other.steps[:at_step])
-        played = Played(steps=shared + other.steps[at_step:], first_steps=other.first_steps, success=True)
-        return self._record(task, played, Parent(id=root.id, at_step=at_step, kind="alternate"))
+        turns = list(range(1, len(original.first_steps) - 1))
+        rng.shuffle(turns)
+        for at_turn in turns:
+            fork = Fork(at_turn=at_turn, rng=random.Random(rng.getrandbits(64)))
+            other = play(family, task, wrong_branch, task.seed, fork)
+            if not other.success or other.calls(at_turn) == original.calls(at_turn):
+                continue
+            at_step = other.first_steps[at_turn]
+            assert other.steps[:at_step] == original.steps[:at_step], "the oracle drew ahead of its turn"
+            shared = tuple(step.model_copy(update={"loss": 0.0}) for step in other.steps[:at_step])
+            told = Played(steps=shared + other.steps[at_step:], first_steps=other.first_steps, success=True)
+            return self._record(task, told, Parent(id=root.id, at_step=at_step, kind="alternate"))
+        return None
 
     def _record(self, task: Task, played: Played, parent: Parent) -> Record:
         researched = task.domain == "research"

@@ -37,13 +37,17 @@ _SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bsk-[\w-]{20,}|\bxox[abp]-[\w-]{10,}"
     r"|\b[\w.+-]+@(?!example\.)[\w-]+\.[a-z]{2,}\b"
 )
-_BAD_NEWS = re.compile(r"\b(?:[1-9]\d* (?:failed|errors?)|\w*(?:Error|Exception)\b|does not hold|traceback|assert\b)")
+_BAD_NEWS = re.compile(
+    r"\A(?:fails|cannot read)\b"
+    r"|\b(?:[1-9]\d* (?:failed|errors?)|\w*(?:Error|Exception)\b|does not hold|traceback|assert\b)"
+)
 _GOOD_NEWS = re.compile(r"(?:\A|\n)(?:[1-9]\d* passed|holds|accepted)\b")
 _CLAIMS_SUCCESS = re.compile(
-    r"\b(?:all (?:tests )?pass(?:ed)?|tests pass|passes now|is (?:fixed|done|solved|correct|right)|it holds"
-    r"|succeeded|success(?:ful(?:ly)?)?|worked|works|looks (?:good|right|fine)|as expected|no (?:problem|error)s?)\b",
+    r"\b(?:all (?:tests )?pass(?:ed)?|tests pass|passes now|is (?:fixed|done|solved|correct|right)|succeeded"
+    r"|success(?:ful(?:ly)?)?|worked|works|looks (?:good|right|fine)|as expected|no (?:problem|error)s?)\b",
     re.IGNORECASE,
 )
+_SAYS_HOLDS = re.compile(r"\A(?:it |that )?holds\b", re.IGNORECASE)
 _CLAIMS_FAILURE = re.compile(
     r"\b(?:fail(?:s|ed)?|failure|does not hold|doesn't hold|(?:is|was) (?:denied|refused|rejected)"
     r"|(?:an|the) (?:error|exception)|crash(?:es|ed)?|timed out)\b",
@@ -55,6 +59,15 @@ _ADMITS = re.compile(
     r"slip\w*|unavailable|broke\w*|withdrawn|off|too|busy|reset)\b|n't\b|!=",
     re.IGNORECASE,
 )
+_VALUE = re.compile(r"-?\d[\d./]*")
+# Words that may follow anything and so say nothing.
+_EMPTY_WORDS = frozenset(
+    (
+        "all", "and", "are", "but", "done", "fine", "for", "good", "great", "has", "have", "let", "looks", "moving",
+        "next", "nice", "not", "now", "okay", "onward", "really", "right", "that", "the", "then", "this", "very", "was",
+        "well", "went", "with",
+    )
+)  # fmt: skip
 _NEAR_WORDS = 3  # of a word, as of "pass" and "passed": letters that must agree
 _PROSE = ("analysis", "plan", "reflection", "summary")
 
@@ -107,13 +120,22 @@ def check_hindsight(record: Record) -> str | None:
 
 
 def check_reflections(record: Record) -> str | None:
-    """A reflection speaks of what happened: it shares a word or a number with the task, a call or an observation."""
+    """A reflection speaks of what happened: it shares a word or a number with the task, a call or an observation; and
+    after a call that brought a bare value it names that value, if it names any."""
     seen_words = _words(record.task.prompt)
+    value = ""
     for step in record.steps:
-        if step.phase == "reflection" and not _words(step.text) & seen_words:
-            return f"step {step.i}: the reflection {step.text[:40]!r} says nothing of what happened"
+        if step.phase == "reflection":
+            if not _words(step.text) & seen_words:
+                return f"step {step.i}: the reflection {step.text[:40]!r} says nothing of what happened"
+            brought, named = _facts(value)[0], _facts(step.text)[0]
+            if step.label == "good" and brought and named and not brought & named:
+                return f"step {step.i}: the reflection {step.text[:40]!r} passes over {value}"
         for part in (*_texts_of_calls(step), *(f"{seen.status} {seen.content}" for seen in step.obs)):
             seen_words |= _words(part)
+        if step.obs:
+            bare = step.obs[-1].status == "ok" and _VALUE.fullmatch(step.obs[-1].content)
+            value = step.obs[-1].content if bare else ""
     return None
 
 
@@ -124,7 +146,8 @@ def check_contradictions(record: Record) -> str | None:
         if last is not None and step.phase in ("reflection", "summary"):
             bad = last.status != "ok" or _BAD_NEWS.search(last.content)
             good = not bad and _GOOD_NEWS.search(last.content)
-            if bad and _CLAIMS_SUCCESS.search(step.text) and not _ADMITS.search(step.text):
+            claimed = _CLAIMS_SUCCESS.search(step.text) and not _ADMITS.search(step.text)
+            if bad and (claimed or _SAYS_HOLDS.match(step.text)):
                 return f"step {step.i}: claims success after {last.content[:40]!r}"
             denied = _CLAIMS_FAILURE.search(step.text) and not _DENIES.search(step.text)
             if good and denied and step.phase == "reflection":
@@ -197,7 +220,8 @@ def _names(text: str) -> frozenset[str]:
 @cache
 def _words(text: str) -> frozenset[str]:
     """Numbers, and words without their endings."""
-    return frozenset(word.casefold()[:_NEAR_WORDS] for word in _WORD.findall(text)) | _facts(text)[0]
+    words = (word.casefold() for word in _WORD.findall(text))
+    return frozenset(word[:_NEAR_WORDS] for word in words if word not in _EMPTY_WORDS) | _facts(text)[0]
 
 
 def _derived(text: str) -> frozenset[str]:

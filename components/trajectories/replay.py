@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.agent.draws import named_rng
 from components.agent.environment import TaskFamily
 from components.trajectories.episodes import GENERATOR_VERSION
 from components.trajectories.record import Record
-
-COSTLY_REPLAY_SHARE = 0.25  # of code: each record runs test suites again; of the other streams every one is replayed
 
 
 def replay(record: Record, families: Mapping[str, TaskFamily]) -> str | None:
@@ -31,10 +28,3 @@ def replay(record: Record, families: Mapping[str, TaskFamily]) -> str | None:
                 return f"step {step.i}: observed {seen.content[:60]!r}, on replay {again.content[:60]!r}"
     success = environment.verify(record.answer.value)
     return None if success == (record.verdict.outcome != "failure") else "the verdict differs on replay"
-
-
-def is_replayed(record: Record, seed: int) -> bool:
-    """Whether to replay: always, but of the code stream a share that `seed` and the record's id fix."""
-    if record.domain != "code":
-        return True
-    return named_rng("replay", seed, record.id).random() < COSTLY_REPLAY_SHARE

@@ -20,6 +20,7 @@ from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.trajectories.check import QUARANTINE
+from components.trajectories.masks import find_mask_fault
 from components.trajectories.record import Record, parse_record, read_record_lines
 from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.weights import weigh
@@ -49,12 +50,13 @@ def run(context: StageContext) -> None:
     records = list(read_passed_records())
     tokenizer = load_tokenizer(TOKENIZER)
     encoded: list[Encoded] = []
-    for item in encode_records(
-        tokenizer,
-        records,
-        observation_weight=params.trajectories.observation_weight,
-        action_weight=params.trajectories.action_weight,
-    ):
+    loss_weights = {
+        "observation_weight": params.trajectories.observation_weight,
+        "action_weight": params.trajectories.action_weight,
+    }
+    for record, item in zip(records, encode_records(tokenizer, records, **loss_weights), strict=True):
+        fault = find_mask_fault(record, item.ids, item.weights, tokenizer, **loss_weights)
+        assert fault is None, f"{record.id}: {fault}"
         encoded.append(item)
         context.progress.update(len(encoded), len(records), "records")
     # A turn is never cut from its context: an episode longer than a row is left out and counted.

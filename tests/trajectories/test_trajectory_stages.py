@@ -129,8 +129,7 @@ def test_check_passes_and_leaves_pages_for_people(inside: Path, checked: Path) -
     metrics = json.loads((inside / "metrics/check_trajectories.json").read_text())
     assert metrics["records"] == sum(EPISODES.values())
     assert metrics["quarantined"] == metrics["faults"]["near_duplicates"] == sum(metrics["faults"].values()) <= 3
-    assert metrics["replay_share"] == 1.0
-    assert metrics["replayed"] >= metrics["records"] - EPISODES.get("code_repair", 0), "of code a share"
+    assert metrics["replay_share"] == 1.0 and metrics["replayed"] == metrics["records"]
     reports = inside / "home/reports/trajectories"
     page = (reports / "sample.html").read_text()
     assert 'class="reflection"' in page and "masked wrong" in page
