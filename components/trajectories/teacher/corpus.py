@@ -22,7 +22,7 @@ from components.params import BadInput
 from components.trajectories.episodes import OUR_LICENCE, SEEDS_PER_RUN
 from components.trajectories.record import Record, shard_name, write_records
 from components.trajectories.teacher.client import Allowance, TeacherClient
-from components.trajectories.teacher.issues import CodeFacts, Issue, code_facts, write_issue
+from components.trajectories.teacher.issues import Issue, code_facts, write_issue
 from components.trajectories.teacher.ledger import Entry, Role, summarise
 from components.trajectories.teacher.policy import act
 from components.trajectories.teacher.settings import TeacherSettings
@@ -134,14 +134,15 @@ class Teaching:
             if record.domain == "code" and record.task.split == "train"
         }
 
-        def piece(facts: CodeFacts, work: Work) -> Piece[tuple[Issue | None, Entry]]:
-            return write_issue(facts, self.settings, work)
+        def piece(asked: tuple[str, int], work: Work) -> Piece[tuple[Issue | None, Entry]]:
+            family = self.families[asked[0]]
+            task = family.sample(asked[1], "train")
+            facts = code_facts(task, family)
+            if facts is None:
+                return None, work.entry(task.id, "rejected", "facts: the task names no function and no fix")
+            return (yield from write_issue(facts, self.settings, work))
 
-        told = (
-            (name, code_facts(self.families[name].sample(seed, "train"), self.families[name]))
-            for name, seed in tasks.values()
-        )
-        jobs = [(name, facts) for name, facts in told if facts is not None]
+        jobs = [(name, (name, seed)) for name, seed in tasks.values()]
         for _, issue, entry in self._waves("issue", jobs, piece, allowed, taught.issues.__len__):
             taught.ledger.append(entry)
             if issue is not None:

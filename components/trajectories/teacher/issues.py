@@ -29,8 +29,8 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _NAME_CHARACTERS = 3  # a shorter inner name is too often a word
-_INSTRUCTIONS = """You write bug reports. From a function's name and what its tests print, write the report a user \
-would: what was called, what came back, what was expected. Two to five sentences, no headings, no code blocks. Do not \
+_INSTRUCTIONS = """You write bug reports. From the name of a function or package and what its tests print, write the \
+report a user would: what was called, what came back, what was expected. Two to five sentences, no headings, no code blocks. Do not \
 guess the cause, the place or the fix. Use no number or value that is not in what you are given."""
 
 
@@ -49,35 +49,41 @@ class Issue(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class CodeFacts:
-    """What may be told of a task (`function`, `prompt`, `symptom`) and what must not (`right`, `broken`)."""
+    """What may be told of a task (`subject`, `prompt`, `symptom`) and what must not (`right`, `broken`, `places`).
+
+    The subject is what is reported: the function of a task about one function, the package of a task in a package,
+    where the function and its module are the place to find.
+    """
 
     task: str
-    function: str
+    subject: str
     prompt: str
     symptom: str
     right: str
     broken: str
+    places: tuple[str, ...] = ()
 
 
 def code_facts(task: Task, family: TaskFamily) -> CodeFacts | None:
-    """The facts of a task whose payload names a function and both sources, with its tests really run; else None."""
+    """The facts of a task whose payload names a function and both texts, with its tests really run; else None."""
     payload = task.payload
     if not {"function", "right", "broken"} <= set(payload) or "run_tests" not in {tool.name for tool in task.tools}:
         return None
     seen = family.start(task).execute(ToolCall(name="run_tests", arguments={}))
     return CodeFacts(
         task=task.id,
-        function=payload["function"],
+        subject=payload.get("package", payload["function"]),
         prompt=task.prompt,
         symptom=seen.render(),
         right=payload["right"],
         broken=payload["broken"],
+        places=(payload["module"], *payload["function"].split(".")) if "package" in payload else (),
     )
 
 
 def write_issue(facts: CodeFacts, settings: TeacherSettings, work: Work) -> Piece[tuple[Issue | None, Entry]]:
     """The issue, or None where two answers leaked or said nothing, and the ledger's line."""
-    told = f"Function: {facts.function}\nThe tests print:\n{facts.symptom}"
+    told = f"About: {facts.subject}\nThe tests print:\n{facts.symptom}"
     messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": told}]
     fault = ""
     for attempt in range(2):
@@ -117,12 +123,12 @@ def find_leak(text: str, facts: CodeFacts) -> str | None:
     fewest, most = _CHARACTERS
     if not fewest <= len(text) <= most:
         return f"length: {len(text)} characters, {fewest} to {most} are wanted"
-    if facts.function not in text:
-        return "subject: the function is not named"
+    if facts.subject not in text:
+        return "subject: it is not named"
     place = _PLACE.search(text)
     if place:
         return f"place: {place[0]!r}"
-    shown = f"{facts.prompt} {facts.symptom} {facts.function}"
+    shown = f"{facts.prompt} {facts.symptom} {facts.subject}"
     squeezed = re.sub(r"\s", "", text)
     for line in _changed_lines(facts):
         if len(line) > 2 and re.sub(r"\s", "", line) in squeezed:
@@ -132,7 +138,9 @@ def find_leak(text: str, facts: CodeFacts) -> str | None:
         return f"facts: {', '.join(sorted(new_numbers))} were not printed"
     words = set(re.findall(r"\w+", text))
     inner = _names(facts.right) | _names(facts.broken)
-    told = words & {name for name in inner if len(name) >= _NAME_CHARACTERS} - set(re.findall(r"\w+", shown))
+    told = {place for place in facts.places if re.search(rf"(?<!\w){re.escape(place)}(?!\w)", text)}
+    told = {place for place in told if place not in shown}
+    told |= words & {name for name in inner if len(name) >= _NAME_CHARACTERS} - set(re.findall(r"\w+", shown))
     if told:
         return f"inside: {', '.join(sorted(told))}"
     signs = _tokens(facts.right) - _tokens(facts.broken) - _tokens(shown)

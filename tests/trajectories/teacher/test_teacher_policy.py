@@ -146,7 +146,7 @@ _SOURCE = """def total(values):
 """
 FACTS = CodeFacts(
     task="code_repair/train/1",
-    function="total",
+    subject="total",
     prompt="Fix total in task.py.",
     symptom="assert 3 == 6\nwhere 3 = total([1, 2, 3])\n1 failed, 2 passed",
     broken=_SOURCE.format("values[:-1]"),
@@ -182,7 +182,7 @@ def test_issues_are_written_from_what_the_tests_print(serve: Serve, tmp_path: Pa
 
     def answer(number: int, body: dict[str, Any]) -> Reply:
         told = body["messages"][1]["content"]
-        function = re.match(r"Function: (\w+)", told)
+        function = re.match(r"About: (\w+)", told)
         assert function is not None
         honest = f"The tests of {function[1]} do not pass any more; what comes back is not what I expect."
         return completion(honest if len(body["messages"]) > 2 else f"{honest} See line 3.")
@@ -201,3 +201,20 @@ def test_issues_are_written_from_what_the_tests_print(serve: Serve, tmp_path: Pa
         facts = code_facts(family.sample(record.task.seed, "train"), family)
         assert facts is not None and find_leak(issue.text, facts) is None
         assert facts.right not in str(server.bodies)
+
+
+def test_in_a_package_the_faulty_function_is_the_place_to_find() -> None:
+    facts = CodeFacts(
+        task="code_package/train/1",
+        subject="toolz",
+        prompt="A test of toolz fails.",
+        symptom="assert [1] == [1, 2]\nwhere [1] = list(take(2, [1, 2]))",
+        right="    return islice(seq, n)",
+        broken="    return islice(seq, n - 1)",
+        places=("toolz/itertoolz.py", "partition"),
+    )
+    told = "With toolz, list(take(2, [1, 2])) gives [1] and not [1, 2]."
+    assert find_leak(told, facts) is None
+    assert str(find_leak(f"{told} It must be partition.", facts)).startswith("inside")
+    assert str(find_leak(f"{told} Look into toolz/itertoolz.py for it.", facts)).startswith("inside")
+    assert str(find_leak(f"{told} The islice is short.", facts)).startswith("inside")
