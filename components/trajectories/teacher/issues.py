@@ -30,8 +30,8 @@ _PLACE = re.compile(
 )
 _NAME_CHARACTERS = 3  # a shorter inner name is too often a word
 _INSTRUCTIONS = """You write bug reports. From the name of a function or package and what its tests print, write the \
-report a user would: what was called, what came back, what was expected. Two to five sentences, no headings, no code blocks. Do not \
-guess the cause, the place or the fix. Use no number or value that is not in what you are given."""
+report a user would: what was called, what came back, what was expected. Two to five sentences, no headings, no code \
+blocks. Do not guess the cause, the place or the fix. Use no number or value that is not in what you are given."""
 
 
 class Issue(BaseModel):
