@@ -32,6 +32,8 @@ class Difference:
     base: tuple[float, ...]
     variant: tuple[float, ...]
     interval: Interval
+    over_tasks: Interval
+    """For new tasks alone, these seeds taken as they are."""
 
     @property
     def per_seed(self) -> tuple[float, ...]:
@@ -101,16 +103,21 @@ def _difference(
     estimates = np.array([interval.estimate for interval in of_seeds])
     estimate = float(estimates.mean())
     between = _half_width_of_seeds(estimates, confidence)
-    below = math.hypot(float(np.mean([each.estimate - each.low for each in of_seeds])), between)
-    above = math.hypot(float(np.mean([each.high - each.estimate for each in of_seeds])), between)
+    below = float(np.mean([each.estimate - each.low for each in of_seeds]))
+    above = float(np.mean([each.high - each.estimate for each in of_seeds]))
     return Difference(
         measure=measure,
         items=sum(len(items) for items in base[0].values()),
         seeds=seeds,
         base=tuple(rate(run) for run in base),
         variant=tuple(rate(run) for run in variant),
-        interval=Interval(estimate=estimate, low=max(-1.0, estimate - below), high=min(1.0, estimate + above)),
+        interval=_around(estimate, math.hypot(below, between), math.hypot(above, between)),
+        over_tasks=_around(estimate, below, above),
     )
+
+
+def _around(estimate: float, below: float, above: float) -> Interval:
+    return Interval(estimate=estimate, low=max(-1.0, estimate - below), high=min(1.0, estimate + above))
 
 
 def _one_seed(

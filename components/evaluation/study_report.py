@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from components.evaluation.statistics import Interval
 from components.evaluation.study import Difference
 
 Row = dict[str, str]
@@ -21,7 +22,8 @@ def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
             "from": _mean(each.base),
             "to": _mean(each.variant),
             "difference": f"{100 * each.interval.estimate:+.1f}",
-            "95% interval": f"{100 * each.interval.low:+.1f} to {100 * each.interval.high:+.1f}",
+            "95% over tasks": _shown(each.over_tasks),
+            "over tasks and seeds": _shown(each.interval) if len(each.seeds) > 1 else "one seed",
             "clear": "yes" if each.clear else "",
             "by seed": ", ".join(
                 f"{seed}: {100 * value:+.1f}" for seed, value in zip(each.seeds, each.per_seed, strict=True)
@@ -62,6 +64,10 @@ def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
     panels[0].set_yticks(places, measures)
     panels[0].invert_yaxis()
     return figure
+
+
+def _shown(interval: Interval) -> str:
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -55,6 +55,8 @@ def test_seeds_that_disagree_widen_the_interval() -> None:
     narrow, wide = only(compare(base, alike, 0.95)), only(compare(base, apart, 0.95))
     assert narrow.interval.estimate == pytest.approx(wide.interval.estimate) == pytest.approx(0.5)
     assert narrow.clear and not wide.clear
+    assert wide.over_tasks.high - wide.over_tasks.low < wide.interval.high - wide.interval.low
+    assert narrow.over_tasks == narrow.interval, "seeds that agree add nothing"
 
 
 def test_only_seeds_that_both_sides_have_are_compared() -> None:
