@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from components.agent.factbook import Knowledge
 from components.agent.families import choose_families, load_families
 from components.home import home
@@ -34,7 +32,7 @@ from components.params import Params
 from components.stage import StageContext
 from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
 from components.trajectories.record import Record, read_shard, shard_name, write_records
-from components.trajectories.workers import in_workers, worker_count
+from components.trajectories.workers import cpu_s, in_workers, worker_count
 
 RAW = Path("data/raw")
 OUTPUT = Path("data/trajectories")
@@ -77,11 +75,11 @@ def run(context: StageContext) -> None:
     total = sum(chunk.episodes for chunk in chunks)
     kept = home() / "synthesize" / _identity(params)
     made_by_family: dict[str, list[Record]] = {}
-    cpu_s: dict[str, float] = {}
+    spent_s: dict[str, float] = {}
     done = 0
     for chunk, made in zip(chunks, run_chunks(chunks, worker_count(len(chunks)), kept), strict=True):
         made_by_family.setdefault(chunk.family, []).extend(made.records)
-        cpu_s[chunk.family] = cpu_s.get(chunk.family, 0.0) + made.cpu_s
+        spent_s[chunk.family] = spent_s.get(chunk.family, 0.0) + made.cpu_s
         done += chunk.episodes
         context.progress.update(done, total, "episodes")
     with write_directory(OUTPUT) as directory:
@@ -96,7 +94,7 @@ def run(context: StageContext) -> None:
             "seconds": seconds,
             "episodes": total,
             "episodes_per_s": total / max(seconds, 1e-9),
-            **{f"cpu_s.{name}": spent for name, spent in cpu_s.items()},
+            **{f"cpu_s.{name}": spent for name, spent in spent_s.items()},
         }
     )
 
@@ -129,7 +127,7 @@ def make_chunk(synthesizer: Synthesizer, chunk: Chunk, *, kept: Path) -> Made:
     name = shard_name(chunk.family, chunk.first_seed % SEEDS_PER_RUN)
     if (kept / name).exists():
         return Made(records=list(read_shard(kept / name)), cpu_s=0.0)
-    before_s = _cpu_s()
+    before_s = cpu_s()
     records = [
         record
         for seed in chunk.seeds
@@ -140,7 +138,7 @@ def make_chunk(synthesizer: Synthesizer, chunk: Chunk, *, kept: Path) -> Made:
             alternate_share=chunk.alternate_share,
         )
     ]
-    spent_s = _cpu_s() - before_s
+    spent_s = cpu_s() - before_s
     temporary = f".{name}.{os.getpid()}"
     write_records(kept, temporary, records)
     (kept / temporary).replace(kept / name)
@@ -175,10 +173,3 @@ def _identity(params: Params) -> str:
     return stage_identity(
         PRODUCER, {"raw": RAW}, {"seed": params.seed, "wanted": params.trajectories.model_dump(), "code": code}
     )
-
-
-def _cpu_s() -> float:
-    """Processor time of this process and its children, ended ones included."""
-    own = psutil.Process()
-    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
-    return sum(spent.user + spent.system + spent.children_user + spent.children_system for spent in times)

@@ -9,6 +9,8 @@ from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
+import psutil
+
 from components.trajectories.episodes import Synthesizer
 
 Item = TypeVar("Item")
@@ -29,6 +31,13 @@ def in_workers(work: Callable[[Synthesizer, Item], Result], items: Sequence[Item
     # Spawned, not forked: the stage's own process runs threads.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start) as pool:
         yield from pool.map(partial(_do, work), items)
+
+
+def cpu_s() -> float:
+    """Processor time of this process and its children, ended ones included."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(spent.user + spent.system + spent.children_user + spent.children_system for spent in times)
 
 
 _synthesizer: Synthesizer
