@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 from components.agent.sandbox.wire import Limits, Result, Runner, receive, send
 from components.params import BadInput
 
@@ -131,6 +133,10 @@ class Sandbox:
                 self._stop()
                 return Result(ending="lost", exit_code=None, completed=False, output="", truncated=False)
             return Result(**answer)
+
+    def process_count(self) -> int:
+        """Processes below the worker's launcher: the zygote alone while no job runs."""
+        return len(psutil.Process(self._process.pid).children(recursive=True)) if self._process is not None else 0
 
     def close(self) -> None:
         if os.getpid() == self._owner_pid:

@@ -194,6 +194,9 @@ class _Job:
                 if not self.private and init and ended:
                     self._kill(0, init)  # what the job left behind holds the output open
         os.waitpid(keeper, 0)
+        if init:
+            with contextlib.suppress(ChildProcessError):  # the init of a keeper that was killed first falls to us
+                os.waitpid(init, 0)
         code = os.waitstatus_to_exitcode(int(ended)) if ended else None
         completed = bool(select.select([done], [], [], 0)[0]) and os.read(done, 1) == b"."
         ending = "timeout" if expired else "lost" if code is None else "signalled" if code < 0 else "exited"

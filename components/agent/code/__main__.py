@@ -1,0 +1,93 @@
+"""`python -m components.agent.code [EPISODES]`: what the packages' tests make of the faults, and episodes a second.
+
+Draws mutants of both splits, judges each and prints the share of valid ones by operator with its Wilson interval (95%),
+the share of their runs that name the faulty function, and how fast each family makes verified episodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections import Counter
+
+from components.agent.code import PackageFamily, package_families
+from components.agent.code.mutants import draws
+from components.agent.code.operators import OPERATORS
+from components.agent.code.report import show_report
+from components.agent.code.routes import names_function
+from components.agent.draws import named_rng
+from components.agent.environment import Split
+from components.params import BadInput
+
+_SPLITS: tuple[Split, ...] = ("train", "heldout")
+
+
+def wilson(hits: int, total: int) -> str:
+    """Share and its 95% Wilson score interval (Wilson 1927), in percent."""
+    if not total:
+        return "none drawn"
+    z, share = 1.96, hits / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return f"{hits} of {total}, {100 * share:.0f}% ({100 * (middle - half):.0f} to {100 * (middle + half):.0f}%)"
+
+
+def measure_mutants(family: PackageFamily, split: Split, count: int) -> None:
+    verdicts, drawn, valid = Counter[str](), Counter[str](), Counter[str]()
+    named = flaky = 0
+    started_s = time.perf_counter()
+    for mutant in draws(named_rng("measured mutants", split), split, count):
+        verdict, report = family.workshop.judge(mutant)
+        operator = mutant.mutation.operator
+        verdicts[verdict] += 1
+        drawn[operator] += 1
+        if verdict == "valid":
+            valid[operator] += 1
+            flaky += family.workshop.is_flaky(mutant, report)
+            named += names_function(show_report(report.result, mutant.suite.tests).content, mutant.mutation.function)
+    seconds = time.perf_counter() - started_s
+    print(f"{split}: {count} mutants, {seconds / count:.2f} s each; {dict(verdicts.most_common())}")
+    for operator in OPERATORS:
+        print(f"  {operator:<22} valid {wilson(valid[operator], drawn[operator])}")
+    print(f"  the run names the faulty function: {wilson(named, verdicts['valid'])}; flaky {flaky}")
+
+
+def play(family: PackageFamily, seed: int, split: Split) -> tuple[bool, int, int]:
+    """One episode: whether it was right, its turns and the letters it observed."""
+    task = family.sample(seed, split)
+    environment = family.start(task)
+    oracle = family.oracle(task, named_rng("words", task.id), seed % 4 == 3)
+    step, turns, letters = next(oracle), 1, 0
+    while step.call is not None:
+        seen = environment.execute(step.call)
+        step, turns, letters = oracle.send(seen), turns + 1, letters + len(seen.content)
+    return environment.verify(step.summary or ""), turns, letters
+
+
+def main(episodes: int) -> None:
+    families = package_families()
+    for split in _SPLITS:
+        measure_mutants(families[0], split, episodes)
+    for family in families:
+        for split in _SPLITS:
+            started_s = time.perf_counter()
+            played = [play(family, seed, split) for seed in range(episodes)]
+            seconds = time.perf_counter() - started_s
+            print(
+                f"{family.name} {split}: {sum(right for right, _, _ in played)} of {episodes} right, "
+                f"{episodes / seconds:.2f} episodes/s, median {sorted(turns for _, turns, _ in played)[episodes // 2]} "
+                f"turns, {sorted(letters for _, _, letters in played)[episodes // 2]} letters observed, "
+                f"{sum(turns <= 8 for _, turns, _ in played)} within 8 turns"
+            )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m components.agent.code")
+    parser.add_argument("episodes", type=int, nargs="?", default=200, help="of each family and split; mutants too")
+    try:
+        main(parser.parse_args().episodes)
+    except BadInput as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(2)
