@@ -25,7 +25,7 @@ from components.agent.messages import ToolCall, ToolSpec
 TOOL = check_tool("(a and b) not c: Name, Name, or count N; operations and, or, not")
 Members = frozenset[str]
 _COUNT = re.compile(r"\s*count (\d{1,4})\s*", re.ASCII)
-_PEOPLE = ("Ana", "Bo", "Cleo", "Dan", "Eva", "Finn", "Gil", "Hana", "Ivo", "Jo", "Kai", "Lou")
+_PEOPLE = ("Ana", "Bob", "Cleo", "Dan", "Eva", "Finn", "Gil", "Hana", "Ivo", "Joe", "Kai", "Lou")
 _CLUBS = (
     ("chess", "choir", "drama", "judo"),
     ("maths", "music", "art", "sport"),

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from components.agent.cot.steps import Deduction, Mistake, Problem
@@ -25,46 +23,42 @@ _GOOD: Label = "good"
 _RECOVERY: Label = "recovery"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outline:
-    """How an episode is told: the cut into parts, how much is said, and whether the first thought is a plan."""
-
-    parts: tuple[range, ...]
-    detail: Detail
-    in_plan: bool
-
-
 def think(problem: Problem, rng: random.Random, wrong_branch: bool) -> Oracle:
     """Think, check, reflect, until the last step holds; then answer."""
     steps = problem.deductions(rng)
     slip_at = rng.choice([i for i, step in enumerate(steps) if step.mistakes]) if wrong_branch else None
-    outline = _outline(rng, len(steps))
+    detail: Detail = "short" if rng.random() < 0.3 else "full"
+    in_plan = rng.random() < 0.5
     reflection = ""
 
     def turn(start: int, taken: Sequence[Deduction | Mistake], label: Label) -> OracleStep:
         """Think `taken`, which begins at step `start`, and put it to the check."""
-        told = _reasons(rng, taken, outline.detail)
+        told = _reasons(rng, taken, detail)
         intent = _intent(rng, len(taken), len(steps) - start - len(taken))
         call = problem.call([step.claim for step in taken], [step.claim for step in steps[:start]])
         if reflection:
             again = say(rng, "[Once more:|Again:|Anew:|Take it back.] ") if label == "recovery" else ""
             return OracleStep(reflection=reflection, plan=f"{again} {told} {intent}".strip(), call=call, label=label)
         opening = problem.opening(rng)
-        if outline.in_plan:
+        if in_plan:
             return OracleStep(analysis=opening, plan=f"{told} {intent}".strip(), call=call, label=label)
         return OracleStep(analysis=f"{opening} {told}", plan=intent, call=call, label=label)
 
-    for part in outline.parts:
-        start, label = part.start, _GOOD
-        if slip_at is not None and slip_at in part:
+    start = 0
+    for part in range(_MAX_PARTS):
+        stop, label = _stop(rng, start, len(steps), _MAX_PARTS - part), _GOOD
+        if slip_at is not None and start <= slip_at < stop:
             mistake = rng.choice(steps[slip_at].mistakes)
             seen = yield turn(start, [*steps[start:slip_at], mistake], "wrong")
             assert contradicts(seen), (mistake, seen.content)
             reflection = f"{capital(seen.content)}. {mistake.lesson}."
             start, label = slip_at, _RECOVERY
-        seen = yield turn(start, steps[start : part.stop], label)
-        assert not contradicts(seen), (steps[start : part.stop], seen.content)
-        reflection = _confirmed(rng, seen, steps[part.stop - 1])
+        seen = yield turn(start, steps[start:stop], label)
+        assert not contradicts(seen), (steps[start:stop], seen.content)
+        reflection = _confirmed(rng, seen, steps[stop - 1])
+        start = stop
+        if start == len(steps):
+            break
     yield OracleStep(reflection=reflection, summary=problem.answer(rng))
 
 
@@ -73,12 +67,12 @@ def contradicts(seen: Observation) -> bool:
     return seen.status != "ok" or "fails" in seen.content
 
 
-def _outline(rng: random.Random, steps: int) -> Outline:
-    """Every number of parts is as likely."""
-    count = rng.randint(1, min(steps, _MAX_PARTS))
-    cuts = [0, *sorted(rng.sample(range(1, steps), count - 1)), steps]
-    parts = tuple(range(start, stop) for start, stop in pairwise(cuts))
-    return Outline(parts=parts, detail="short" if rng.random() < 0.3 else "full", in_plan=rng.random() < 0.5)
+def _stop(rng: random.Random, start: int, steps: int, parts: int) -> int:
+    """Where the part that begins at `start` ends, with `parts` left to cut the rest into. Drawn when its turn comes, so
+    that an episode told again from a turn on goes on in other parts."""
+    left = steps - start
+    count = rng.randint(1, min(left, parts))
+    return steps if count == 1 else start + rng.randint(1, left - count + 1)
 
 
 def _reasons(rng: random.Random, steps: Sequence[Deduction | Mistake], detail: Detail) -> str:

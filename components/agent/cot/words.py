@@ -34,5 +34,5 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def in_words(count: int) -> str:
-    """A small number in letters."""
-    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+    """A small number in letters; a larger one is many."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else "many"
