@@ -12,7 +12,7 @@ from typing import Annotated, get_args
 import torch
 import typer
 
-from benchmarks.measure import report, take_turns
+from benchmarks.measure import report, settle, take_turns
 from benchmarks.shapes import DTYPES
 from model.backends import AttentionBackend, attention, check_backend
 from model.packing import Packing
@@ -55,8 +55,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Time and rate of every backend on every shape."""
-    torch.set_num_threads(threads)
-    place = torch.device(device)
+    place = settle(threads, device)
     rows: list[dict[str, object]] = []
     for length in tokens:
         for count in documents:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor
 
-from benchmarks.measure import in_a_process, peak_bytes, report, take_turns
+from benchmarks.measure import peak_bytes, peaks_in_processes, report, settle, take_turns
 from benchmarks.shapes import DTYPES
 from model.loss import linear_cross_entropy
 
@@ -52,8 +52,7 @@ def main(
     memory_of: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Time and peak memory; gradients must agree before anything is timed."""
-    torch.set_num_threads(threads)
-    place = torch.device(device)
+    place = settle(threads, device)
     if memory_of:
         calls = candidates(tokens, vocabularies[0], dtypes[0], place)
         print(peak_bytes(calls[memory_of], place))
@@ -67,14 +66,15 @@ def main(
             assert difference <= (1e-5 if dtype == "float32" else 5e-2), f"gradients differ by {difference}"
             del ours, theirs
             timed = take_turns(calls, rounds=rounds, device=place)
-            peaks = {
-                name: in_a_process(
-                    "benchmarks.loss",
-                    *("--memory-of", name, "--tokens", tokens, "--vocabularies", vocabulary),
-                    *("--dtypes", dtype, "--threads", threads, "--device", device),
-                )
-                for name in calls
-            }
+            peaks = peaks_in_processes(
+                "benchmarks.loss",
+                calls,
+                tokens=tokens,
+                vocabularies=vocabulary,
+                dtypes=dtype,
+                threads=threads,
+                device=device,
+            )
             rows.append(
                 {
                     "dtype": dtype,

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+
+from model.roofline import DEVICES, Device
 
 _STATUS = Path("/proc/self/status")
 
@@ -82,6 +84,18 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
     return max(0, _status_bytes("VmHWM") - before)
 
 
+def settle(threads: int, device: str) -> torch.device:
+    """The place a benchmark runs on, with so many threads."""
+    torch.set_num_threads(threads)
+    return torch.device(device)
+
+
+def peaks_in_processes(module: str, names: Iterable[str], **options: object) -> dict[str, int]:
+    """Peak bytes by candidate, from `python -m module --memory-of NAME` with these options."""
+    arguments = [part for name, value in options.items() for part in ("--" + name, value)]
+    return {name: in_a_process(module, "--memory-of", name, *arguments) for name in names}
+
+
 def in_a_process(module: str, *arguments: object) -> Any:
     """The JSON that `python -m module arguments` prints last: a peak is honest only in a process of its own."""
     done = subprocess.run(
@@ -90,6 +104,12 @@ def in_a_process(module: str, *arguments: object) -> Any:
     if done.returncode:
         raise RuntimeError(f"{module} {arguments} exited with {done.returncode}:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def known_device(device: torch.device) -> Device | None:
+    """The bounds of this GPU, if `model.roofline` knows them."""
+    name = torch.cuda.get_device_name(device).lower() if device.type == "cuda" else ""
+    return next((bound for key, bound in DEVICES.items() if key in name), None)
 
 
 def machine(device: torch.device) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.measure import peak_bytes, report, take_turns
+from benchmarks.measure import known_device, peak_bytes, report, settle, take_turns
 from components.params import Optimizer
 from components.training.optimizer import build_optimizers
 from model import PRESETS, MLATransformer
@@ -23,7 +23,7 @@ from model.flops import training_flops_per_token
 from model.init import initialise
 from model.loss import linear_cross_entropy
 from model.recompute import check_recompute, recompute_for
-from model.roofline import DEVICES, model_flops_utilisation, training_tokens_per_s
+from model.roofline import model_flops_utilisation, training_tokens_per_s
 
 RATES = Optimizer(muon_lr=0.01, muon_momentum=0.9, adamw_lr=0.003, weight_decay=0.1, grad_clip=1.0)
 app = typer.Typer(add_completion=False)
@@ -65,8 +65,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """One model on one device, a row of measurements per row length."""
-    torch.set_num_threads(threads)
-    place = torch.device(device)
+    place = settle(threads, device)
     if preset not in PRESETS:
         raise typer.BadParameter(f"preset = {preset!r}: choose one of {list(PRESETS)}")
     config = replace(PRESETS[preset], max_position_embeddings=max(tokens))
@@ -77,8 +76,7 @@ def main(
         train_in_float8(model, emulate=place.type != "cuda")
     if compile_blocks:
         model.compile_blocks()
-    name = torch.cuda.get_device_name(place).lower() if place.type == "cuda" else ""
-    known = next((bound for key, bound in DEVICES.items() if key in name), None)
+    known = known_device(place)
     rows: list[dict[str, object]] = []
     for length in tokens:
         model.recompute = check_recompute(recompute) if recompute else recompute_for(length)

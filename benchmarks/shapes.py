@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import string
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from components.tokenizer import SPECIAL_TOKENS
+from components.tokenizer.bpe import MergeList, continue_merges
+from components.tokenizer.pretokenizer import byte_alphabet
+from components.tokenizer.text import build_tokenizer
+from components.tokenizer.train import count_pieces
 from model import MLAConfig, MLATransformer
 from model.hf import export_pretrained
 from model.init import initialise
@@ -42,6 +49,17 @@ def random_model(config: MLAConfig, dtype: torch.dtype, device: torch.device) ->
     model = MLATransformer(config)
     initialise(model, 0)
     return model.to(device, dtype)
+
+
+def random_tokenizer(vocab_size: int, path: Path) -> None:
+    """Write a byte-level BPE of that size, learned from random words, as tokenizer.json."""
+    generator = random.Random(0)
+    words = ["".join(generator.choices(string.ascii_lowercase, k=6)) for _ in range(20_000)]
+    learned = MergeList(tokens=list(byte_alphabet()))
+    continue_merges(learned, count_pieces(words), vocab_size - len(SPECIAL_TOKENS), min_count=1)
+    tokenizer = build_tokenizer(learned)
+    assert tokenizer.get_vocab_size() == vocab_size
+    tokenizer.save(str(path))
 
 
 def as_transformers(model: MLATransformer) -> PreTrainedModel:

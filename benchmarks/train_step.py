@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.measure import in_a_process, peak_bytes, report, take_turns
+from benchmarks.measure import peak_bytes, peaks_in_processes, report, settle, take_turns
 from benchmarks.shapes import DTYPES, as_transformers, random_model, shape
 from model.loss import linear_cross_entropy
 
@@ -53,8 +53,7 @@ def main(
     memory_of: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Forward, loss and backward of one row; losses must agree before anything is timed."""
-    torch.set_num_threads(threads)
-    place = torch.device(device)
+    place = settle(threads, device)
     if memory_of:
         calls = candidates(tokens[0], dtypes[0], place)
         print(peak_bytes(calls[memory_of], place))
@@ -67,14 +66,9 @@ def main(
             difference = abs(losses["trivium"] - losses["transformers"]) / losses["transformers"]
             assert difference <= TOLERANCE[dtype], f"losses differ: {losses}"
             timed = take_turns(calls, rounds=rounds, device=place)
-            peaks = {
-                name: in_a_process(
-                    "benchmarks.train_step",
-                    *("--memory-of", name, "--tokens", length, "--dtypes", dtype),
-                    *("--threads", threads, "--device", device),
-                )
-                for name in calls
-            }
+            peaks = peaks_in_processes(
+                "benchmarks.train_step", calls, tokens=length, dtypes=dtype, threads=threads, device=device
+            )
             rows.append(
                 {
                     "dtype": dtype,

@@ -69,7 +69,7 @@ def generate(
     stops = torch.tensor(list(stop_ids), dtype=torch.long, device=device)
     new_ids = torch.empty(rows, int(budget_B.max()), dtype=torch.long, device=device)
     new_counts = budget_B.clone()
-    decode = _decoder(model, cache, rows)
+    decode = decoder(model, cache, rows)
     running_B = torch.arange(rows, device=device)  # which prompt each row of the batch continues
     ended_B = torch.zeros(rows, dtype=torch.bool, device=device)
     for step in range(new_ids.shape[1]):
@@ -94,7 +94,7 @@ def generate(
             running_B, ended_B, next_B = running_B[kept], ended_B[kept], next_B[kept]
             budget_B, lengths_B = budget_B[kept], lengths_B[kept]
             cache.keep(kept)
-            decode = _decoder(model, cache, len(kept))
+            decode = decoder(model, cache, len(kept))
             seen_BV = None if seen_BV is None else seen_BV[kept]
         if seen_BV is not None:
             seen_BV.scatter_(1, next_B[:, None], True)
@@ -102,7 +102,7 @@ def generate(
     return [row[:count] for row, count in zip(new_ids.tolist(), new_counts.tolist(), strict=True)]
 
 
-def _decoder(model: MLATransformer, cache: LatentCache, rows: int) -> Callable[[Tensor, Tensor], Tensor]:
+def decoder(model: MLATransformer, cache: LatentCache, rows: int) -> Callable[[Tensor, Tensor], Tensor]:
     """`model.decode` on this cache, recorded as a CUDA graph where the backend allows it."""
     if model.decode_backend == "split_kv" and model.head_weight.device.type == "cuda":
         return GraphedDecode(model, cache, rows)
