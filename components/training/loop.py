@@ -42,7 +42,7 @@ def run(context: StageContext, name: str) -> None:
         has_gpu = torch.cuda.is_available()
         execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}")
         with progress_store(plan.identity, shared=execution.rank > 0) as store:
-            module = build_module(plan, context.params.optimizer, execution, store.newest())
+            module = build_module(plan, context.params.optimizer, execution, store.newest(), has_gpu=has_gpu)
             train(plan, module, execution, store, stop, context, has_gpu=has_gpu)
             if execution.rank > 0:
                 return
@@ -53,10 +53,15 @@ def run(context: StageContext, name: str) -> None:
 
 
 def build_module(
-    plan: StagePlan, optimizer: OptimizerParams, execution: Execution, snapshot: Snapshot | None
+    plan: StagePlan,
+    optimizer: OptimizerParams,
+    execution: Execution,
+    snapshot: Snapshot | None,
+    *,
+    has_gpu: bool,
 ) -> PretrainModule:
     """The module at the start of the stage, or where `snapshot` left it."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if has_gpu else "cpu")
     model = load_pretrained(plan.predecessor, default_backend(device))
     model.recompute = recompute_for(plan.stage.sequence_tokens)
     model.config = replace(model.config, rope_theta=plan.stage.rope_theta)
