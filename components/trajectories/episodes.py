@@ -106,7 +106,8 @@ class Synthesizer:
         return None
 
     def _record(self, task: Task, played: Played, parent: Parent) -> Record:
-        researched = task.domain == "research"
+        source = f"+source:{FACTBOOK.name}" if task.domain == "research" else ""
+        licence = self.source_licence if task.domain == "research" else OUR_LICENCE
         return Record(
             id="",
             family_id=task.id,
@@ -127,9 +128,9 @@ class Synthesizer:
                 checks=(Check(name="environment", passed=played.success),),
             ),
             fault=fault_facts(task, played.steps),
-            provenance=Provenance(
-                licence=self.source_licence if researched else OUR_LICENCE,
-                source_uri=f"generator:{task.family}" + (f"+source:{FACTBOOK.name}" if researched else ""),
+            provenance=Provenance(  # a family that shows others' text says whose it is
+                licence=task.payload.get("licence", licence),
+                source_uri=task.payload.get("source_uri", f"generator:{task.family}{source}"),
             ),
         ).identified()
 

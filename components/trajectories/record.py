@@ -8,7 +8,7 @@ with the summary; all steps of a turn carry the turn's label and loss weight.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,6 +23,7 @@ from components.params import BadInput, Stream
 from components.validation import first_fault
 
 Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
+SHARD_RECORDS = 10_000
 Outcome = Literal[End, "failure"]
 
 
@@ -221,6 +222,12 @@ def write_records(directory: Path, name: str, records: Iterable[Record]) -> Shar
     path = directory / name
     write_lines(path, rows)
     return describe_shard(directory, path, documents=len(rows))
+
+
+def write_family(directory: Path, family: str, records: Sequence[Record]) -> Iterator[Shard]:
+    """A family's records as shards of at most SHARD_RECORDS."""
+    for number, start in enumerate(range(0, len(records), SHARD_RECORDS)):
+        yield write_records(directory, shard_name(family, number), records[start : start + SHARD_RECORDS])
 
 
 def read_records(directory: Path) -> Iterator[Record]:

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from components.agent.factbook import Knowledge
+from components.agent.factbook import FACTBOOK, Knowledge
 from components.agent.families import choose_families, load_families
+from components.corpus.documents import read_documents
 from components.home import home
 from components.lineage import (
     Manifest,
-    Shard,
     read_manifest,
     sha256_file,
     stage_identity,
@@ -31,13 +32,13 @@ from components.lineage import (
 from components.params import Params
 from components.stage import StageContext
 from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
-from components.trajectories.record import Record, read_shard, shard_name, write_records
+from components.trajectories.record import Record, read_shard, shard_name, write_family, write_records
+from components.trajectories.teacher.corpus import teach, write_notes
 from components.trajectories.workers import cpu_s, in_workers, worker_count
 
 RAW = Path("data/raw")
 OUTPUT = Path("data/trajectories")
 PRODUCER = "synthesize"
-SHARD_RECORDS = 10_000
 _CHUNK_EPISODES = 50
 _COSTLY_CHUNK_EPISODES = 5  # of the code stream, whose episodes run test suites
 
@@ -74,18 +75,35 @@ def run(context: StageContext) -> None:
     chunks = plan_chunks(params, costly={name for name, family in families.items() if family.domain == "code"})
     total = sum(chunk.episodes for chunk in chunks)
     kept = home() / "synthesize" / _identity(params)
-    made_by_family: dict[str, list[Record]] = {}
+    records: list[Record] = []
     spent_s: dict[str, float] = {}
     done = 0
     for chunk, made in zip(chunks, run_chunks(chunks, worker_count(len(chunks)), kept), strict=True):
-        made_by_family.setdefault(chunk.family, []).extend(made.records)
+        records += made.records
         spent_s[chunk.family] = spent_s.get(chunk.family, 0.0) + made.cpu_s
         done += chunk.episodes
         context.progress.update(done, total, "episodes")
+    settings = params.trajectories.teacher
+    taught = None
+    if settings is not None:
+        taught = teach(
+            records,
+            settings,
+            families=load_families(Knowledge.load()),
+            source_licence=next(read_documents(FACTBOOK)).licence,
+            seed=params.seed,
+            report=lambda pieces: context.progress.update(pieces, len(records), "pieces of the teacher's work"),
+        )
+        records = taught.records
+    by_family: dict[str, list[Record]] = {}
+    for record in records:
+        by_family.setdefault(record.task.generator, []).append(record)
     with write_directory(OUTPUT) as directory:
-        shards = [shard for name, made in sorted(made_by_family.items()) for shard in _write(directory, name, made)]
-        facts = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
-        totals = {name: describe(made) for name, made in sorted(made_by_family.items())}
+        shards = [shard for name, made in sorted(by_family.items()) for shard in write_family(directory, name, made)]
+        facts: dict[str, Any] = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
+        if settings is not None and taught is not None:
+            facts |= write_notes(directory, taught, settings)
+        totals = {name: describe(made) for name, made in sorted(by_family.items())}
         write_manifest(directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals=totals, facts=facts))
     shutil.rmtree(kept)
     seconds = time.monotonic() - started_s
@@ -155,11 +173,6 @@ def describe(records: Sequence[Record]) -> dict[str, int]:
         "with_wrong_branch": sum(any(step.label == "wrong" for step in record.steps) for record in roots),
         "calls": sum(len(step.calls) for record in records for step in record.steps),
     }
-
-
-def _write(directory: Path, family: str, records: Sequence[Record]) -> Iterator[Shard]:
-    for number, start in enumerate(range(0, len(records), SHARD_RECORDS)):
-        yield write_records(directory, shard_name(family, number), records[start : start + SHARD_RECORDS])
 
 
 def _identity(params: Params) -> str:

@@ -1,4 +1,7 @@
-"""`python -m components.trajectories.teacher SETTINGS`: a teacher over data/trajectories, as a program over files."""
+"""`python -m components.trajectories.teacher SETTINGS`: try a teacher on records that are there already.
+
+In the pipeline the teacher works inside `synthesize`, where params.trajectories.teacher says so.
+"""
 
 from __future__ import annotations
 
@@ -12,43 +15,32 @@ import typer
 from components.agent.factbook import FACTBOOK, Knowledge
 from components.agent.families import load_families
 from components.corpus.documents import read_documents
-from components.home import home
 from components.lineage import read_manifest, verify
-from components.params import BadInput, read_yaml
+from components.params import BadInput, TeacherSettings, read_yaml
 from components.progress import Progress
 from components.stage import EXIT_BAD_INPUT, fail
 from components.trajectories.record import read_records
-from components.trajectories.teacher.cache import AnswerCache
-from components.trajectories.teacher.client import TeacherClient
-from components.trajectories.teacher.corpus import PRODUCER, Taught, Teaching, read_settings, write_taught
+from components.trajectories.teacher.corpus import PRODUCER, read_settings, teach, write_taught
 from components.trajectories.teacher.ledger import summarise
-from components.trajectories.teacher.settings import TeacherEndpoint, TeacherSettings
 
 
-def teach(
+def run(
     settings: TeacherSettings, *, seed: int, records: Path, output: Path, limit: int | None, progress: Progress
-) -> Taught:
+) -> None:
     """Read `records`, let the teacher work, write `output`. Raises BadInput."""
     manifest = read_manifest(records, "synthesize")
     verify(records, manifest)
     corpus = list(read_records(records))[:limit]
-    with (
-        AnswerCache(home() / "teacher" / "answers.sqlite") as cache,
-        TeacherClient(TeacherEndpoint.from_environment(), settings, cache) as client,
-    ):
-        teaching = Teaching(
-            families=load_families(Knowledge.load()),
-            settings=settings,
-            client=client,
-            seed=seed,
-            source_licence=next(read_documents(FACTBOOK)).licence,
-            report=lambda done: progress.update(done, len(corpus), "pieces of work"),
-        )
-        taught = teaching.run(corpus)
+    taught = teach(
+        corpus,
+        settings,
+        families=load_families(Knowledge.load()),
+        source_licence=next(read_documents(FACTBOOK)).licence,
+        seed=seed,
+        report=lambda done: progress.update(done, len(corpus), "pieces of work"),
+    )
     write_taught(output, taught, settings, {"seed": seed, "trajectories": {s.name: s.sha256 for s in manifest.shards}})
-    print(f"{client.requests} requests; share of the teacher {taught.share:.3%}; spent {taught.spent_usd} USD")
     print(json.dumps(summarise(taught.ledger)))
-    return taught
 
 
 def main(
@@ -60,7 +52,7 @@ def main(
 ) -> None:
     """Reword, act, write issues. The endpoint's address and key are in TRIVIUM_TEACHER_URL and _API_KEY."""
     try:
-        teach(
+        run(
             read_settings(read_yaml(settings), str(settings)),
             seed=seed,
             records=records,

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from components.lineage import sha256_json
-from components.trajectories.teacher.settings import TeacherSettings
+from components.params import TeacherSettings
 
 
 @dataclass(frozen=True, kw_only=True)

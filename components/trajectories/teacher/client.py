@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import httpx
 
-from components.params import BadInput
+from components.params import BadInput, TeacherSettings
 from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
-from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint, TeacherSettings
+from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 
 _REFUSED_STATUS = frozenset((400, 413, 422))
 _LONGEST_WAIT_S = 60.0

@@ -17,21 +17,22 @@ from typing import Any, TypeVar
 from components.agent.draws import named_rng
 from components.agent.environment import Task, TaskFamily
 from components.agent.families import choose_families
+from components.home import home
 from components.lineage import Manifest, sha256_file, write_directory, write_manifest, write_text
-from components.params import BadInput
+from components.params import BadInput, TeacherSettings
 from components.trajectories.episodes import OUR_LICENCE, SEEDS_PER_RUN
-from components.trajectories.record import Record, shard_name, write_records
+from components.trajectories.record import Record, write_family
+from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import Allowance, TeacherClient
 from components.trajectories.teacher.issues import Issue, code_facts, write_issue
 from components.trajectories.teacher.ledger import Entry, Role, summarise
 from components.trajectories.teacher.policy import act
-from components.trajectories.teacher.settings import TeacherSettings
+from components.trajectories.teacher.settings import TeacherEndpoint
 from components.trajectories.teacher.verbalise import may_be_reworded, verbalise
 from components.trajectories.teacher.work import Piece, Work, together
 
 PRODUCER = "teach"
 LEDGER, ISSUES = "ledger.jsonl", "issues.jsonl"
-SHARD_RECORDS = 10_000
 _WAVE = 8  # pieces of work at a time; what is written depends on it
 Job = TypeVar("Job")
 Made = TypeVar("Made")
@@ -184,27 +185,49 @@ def write_taught(output: Path, taught: Taught, settings: TeacherSettings, facts:
     for record in taught.records:
         by_family.setdefault(record.task.generator, []).append(record)
     with write_directory(output) as directory:
-        shards = [
-            write_records(directory, shard_name(name, number), made[start : start + SHARD_RECORDS])
-            for name, made in sorted(by_family.items())
-            for number, start in enumerate(range(0, len(made), SHARD_RECORDS))
-        ]
-        for name, rows in ((LEDGER, taught.ledger), (ISSUES, taught.issues)):
-            lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for row in rows)
-            write_text(directory / name, "".join(f"{line}\n" for line in lines))
-        teacher = {"name": settings.name, "licence": settings.licence, "share": round(taught.share, 6)}
-        files = {name: sha256_file(directory / name) for name in (LEDGER, ISSUES)}
+        shards = [shard for name, made in sorted(by_family.items()) for shard in write_family(directory, name, made)]
         totals = {"records": {name: len(made) for name, made in sorted(by_family.items())}}
         totals["teacher"] = summarise(taught.ledger)
-        write_manifest(
-            directory,
-            Manifest(
-                producer=PRODUCER,
-                shards=tuple(shards),
-                totals=totals,
-                facts={**facts, "teacher": teacher, "files": files},
-            ),
+        facts = {**facts, **write_notes(directory, taught, settings)}
+        write_manifest(directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals=totals, facts=facts))
+
+
+def write_notes(directory: Path, taught: Taught, settings: TeacherSettings) -> dict[str, Any]:
+    """The ledger and the issues; returns what a manifest says of them and of the teacher."""
+    for name, rows in ((LEDGER, taught.ledger), (ISSUES, taught.issues)):
+        lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for row in rows)
+        write_text(directory / name, "".join(f"{line}\n" for line in lines))
+    return {
+        "teacher": {"name": settings.name, "licence": settings.licence, "share": round(taught.share, 6)},
+        "files": {name: sha256_file(directory / name) for name in (LEDGER, ISSUES)},
+    }
+
+
+def teach(
+    records: Sequence[Record],
+    settings: TeacherSettings,
+    *,
+    families: Mapping[str, TaskFamily],
+    source_licence: str,
+    seed: int,
+    report: Callable[[int], None],
+) -> Taught:
+    """Let the teacher at TRIVIUM_TEACHER_URL work. What it ever answered is kept in the home directory."""
+    with (
+        AnswerCache(home() / "teacher" / "answers.sqlite") as cache,
+        TeacherClient(TeacherEndpoint.from_environment(), settings, cache) as client,
+    ):
+        teaching = Teaching(
+            families=families,
+            settings=settings,
+            client=client,
+            seed=seed,
+            source_licence=source_licence,
+            report=report,
         )
+        taught = teaching.run(records)
+        print(f"{client.requests} requests; share of the teacher {taught.share:.3%}; spent {taught.spent_usd} USD")
+    return taught
 
 
 def read_settings(value: object, origin: str) -> TeacherSettings:

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict
 
 from components.agent.environment import Task, TaskFamily
 from components.agent.messages import ToolCall
+from components.params import TeacherSettings
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.settings import TeacherSettings
 from components.trajectories.teacher.work import Piece, Question, Work
 
 _CHARACTERS = (30, 1200)

@@ -15,6 +15,7 @@ from components.agent.environment import Task, TaskFamily
 from components.agent.loop import Episode, Rollout, Turn
 from components.agent.messages import END
 from components.agent.turns import parse_turn
+from components.params import TeacherSettings
 from components.trajectories.checks import RECORD_CHECKS
 from components.trajectories.episodes import GENERATOR_VERSION, OUR_LICENCE, fault_facts
 from components.trajectories.grounding import citations_of
@@ -36,7 +37,6 @@ from components.trajectories.record import (
 from components.trajectories.replay import replay
 from components.trajectories.teacher.client import OutOfMoney
 from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.settings import TeacherSettings
 from components.trajectories.teacher.verbalise import joint_licence
 from components.trajectories.teacher.work import Piece, Question, Work
 

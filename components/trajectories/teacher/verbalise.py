@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.agent.environment import TaskFamily
+from components.params import TeacherSettings
 from components.trajectories.checks import RECORD_CHECKS
 from components.trajectories.grounding import citations_of
 from components.trajectories.record import Record
@@ -19,7 +20,6 @@ from components.trajectories.replay import replay
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.fact_lock import changed_facts, data_words
 from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.settings import TeacherSettings
 from components.trajectories.teacher.work import Piece, Question, Work
 
 _INSTRUCTIONS = """You reword the notes of somebody at work. You get a JSON object with the task and the steps: notes \

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from components.trajectories.teacher.settings import TeacherEndpoint, TeacherSettings
+from components.params import TeacherSettings
+from components.trajectories.teacher.settings import TeacherEndpoint
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 

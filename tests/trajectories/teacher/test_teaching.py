@@ -15,7 +15,7 @@ from teacher_server import Answerer, Reply, TeacherServer, completion, lying, re
 
 from components.agent.environment import TaskFamily
 from components.lineage import read_manifest, sha256_file, verify
-from components.params import BadInput
+from components.params import BadInput, TeacherSettings
 from components.trajectories.checks import RECORD_CHECKS
 from components.trajectories.record import Record, read_records
 from components.trajectories.replay import replay
@@ -24,7 +24,7 @@ from components.trajectories.teacher.client import TeacherClient
 from components.trajectories.teacher.corpus import Taught, Teaching, read_settings, write_taught
 from components.trajectories.teacher.fact_lock import data_words, facts
 from components.trajectories.teacher.ledger import summarise
-from components.trajectories.teacher.settings import TeacherEndpoint, TeacherSettings
+from components.trajectories.teacher.settings import TeacherEndpoint
 
 Serve = Callable[[Answerer], TeacherServer]
 Families = dict[str, TaskFamily]
