@@ -30,6 +30,8 @@ SMALL = {
     "curriculum.stem.token_budget": 8_192,
     "curriculum.longcontext.token_budget": 8_192,
     "curriculum.agentic.token_budget": 16_384,
+    # An episode of code may be longer than a row where the vocabulary is so small.
+    "curriculum.agentic.agent_streams": {"math": 2, "research": 1},
     "evaluation.held_out_bytes": 3_000,
     "evaluation.episodes": 5,
     "evaluation.max_turn_tokens": 48,
