@@ -125,6 +125,16 @@ def evaluation(success: float) -> dict[str, Any]:
         "unigram": {"books": 3.3, "code": 3.8},
         "agent": rates(success),
         "baselines": {"no-op": rates(0.0), "random tool": rates(0.05)},
+        "streams": {"math": {"success": success, "lo": success - 0.05, "hi": success + 0.05}},
+        "phases": {"math": {"plan": {"acc": 0.4, "lo": 0.3, "hi": 0.5}}},
+        "all_phases": {
+            "items": 80,
+            "guessing": 0.25,
+            "place": 0.26,
+            "longest": 0.25,
+            "trigram": 0.25,
+            "copying": 0.7,
+        },
         "tasks": {"factbook_cloze": {"acc": 0.3, "acc_norm": 0.31, "guessing": 0.25}},
     }
 
