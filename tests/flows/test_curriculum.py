@@ -51,7 +51,10 @@ def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()  # of one that has ended, nothing; leaving would wait for one that a failed test left waiting
 
 
 def line_with(process: subprocess.Popen[str], text: str) -> str:
