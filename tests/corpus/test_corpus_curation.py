@@ -59,8 +59,9 @@ def test_words_of_mixed_scripts() -> None:
 
 
 @settings(deadline=None)
-@given(st.text(st.characters(codec="utf-8", exclude_characters="İ")))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="İı")))
 def test_bare_words_do_not_depend_on_case_or_layout(text: str) -> None:
+    """But for the Turkish i with and without its dot, whose other cases Unicode gives to the Latin one."""
     words = bare_words(text)
     assert bare_words("\n\t " + "  ,\n".join(words) + "!?") == [part for word in words for part in bare_words(word)]
     assert bare_words(" ".join(words).upper()) == bare_words(" ".join(words))
