@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from components.tokenizer import SPECIAL_TOKENS
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import build_tokenizer
-from components.tokenizer.train import count_pieces
+from components.tokenizer.train import learn_tokenizer
 from model import MLAConfig, MLATransformer
 from model.hf import export_pretrained
 from model.init import initialise
@@ -55,9 +51,7 @@ def random_tokenizer(vocab_size: int, path: Path) -> None:
     """Write a byte-level BPE of that size, learned from random words, as tokenizer.json."""
     generator = random.Random(0)
     words = ["".join(generator.choices(string.ascii_lowercase, k=6)) for _ in range(20_000)]
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces(words), vocab_size - len(SPECIAL_TOKENS), min_count=1)
-    tokenizer = build_tokenizer(learned)
+    tokenizer = learn_tokenizer(words, vocab_size, min_count=1)
     assert tokenizer.get_vocab_size() == vocab_size
     tokenizer.save(str(path))
 

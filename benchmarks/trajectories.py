@@ -18,16 +18,12 @@ from typing import Annotated
 
 import torch
 import typer
-from tokenizers import Tokenizer
 
 from benchmarks.measure import report
 from components.lineage import sha256_json
 from components.params import Stream, load
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import build_tokenizer
-from components.tokenizer.train import count_pieces
+from components.tokenizer import TextTokenizer
+from components.tokenizer.train import learn_tokenizer
 from components.trajectories.check import Judged, Rules, judge_lines, judge_together
 from components.trajectories.episodes import SEEDS_PER_RUN, Synthesizer
 from components.trajectories.record import Record, to_messages
@@ -158,16 +154,10 @@ def _timed(
 def _tokens(records: Sequence[Record]) -> dict[str, int]:
     """Tokens by record id."""
     every = max(1, len(records) // _LEARNED_FROM)
-    tokenizer = TextTokenizer(_learn(records[::every]), sha256="")
+    texts = (message.text for record in records[::every] for message in to_messages(record))
+    tokenizer = TextTokenizer(learn_tokenizer(texts, _VOCAB), sha256="")
     encoded = encode_records(tokenizer, records, observation_weight=0.0, action_weight=1.0)
     return {record.id: len(item.ids) for record, item in zip(records, encoded, strict=True)}
-
-
-def _learn(records: Sequence[Record]) -> Tokenizer:
-    merges = MergeList(tokens=list(byte_alphabet()))
-    texts = (message.text for record in records for message in to_messages(record))
-    continue_merges(merges, count_pieces(texts), _VOCAB - len(SPECIAL_TOKENS))
-    return build_tokenizer(merges)
 
 
 if __name__ == "__main__":

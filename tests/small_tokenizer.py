@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
-from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
-from components.tokenizer.bpe import MergeList, continue_merges
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tokenizer.train import count_pieces
-
-
-def learn_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A tokenizer of at most `vocab_size` entries, special tokens included; of bytes alone without texts."""
-    learned = MergeList(tokens=list(byte_alphabet()))
-    continue_merges(learned, count_pieces(texts), vocab_size - len(SPECIAL_TOKENS))
-    return build_tokenizer(learned)
+from components.tokenizer import TextTokenizer, load_tokenizer
+from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, tokenizer_config
 
 
 def write_tokenizer(directory: Path, tokenizer: Tokenizer) -> TextTokenizer:

@@ -108,6 +108,13 @@ def count_pieces(texts: Iterable[str], pre_tokenizer: PreTokenizer | None = None
     return counts
 
 
+def learn_tokenizer(texts: Iterable[str], vocab_size: int, *, min_count: int = 2) -> Tokenizer:
+    """A tokenizer of at most `vocab_size` entries, special tokens included; of bytes alone without texts."""
+    learned = MergeList(tokens=list(byte_alphabet()))
+    continue_merges(learned, count_pieces(texts), vocab_size - len(SPECIAL_TOKENS), min_count)
+    return build_tokenizer(learned)
+
+
 def bytes_per_token(text: DomainText, tokenizer: Tokenizer) -> float:
     """Compression of a text. Exact: pieces are encoded independently of each other."""
     tokens = sum(count * len(tokenizer.model.tokenize(piece)) for piece, count in text.pieces.items())

@@ -70,32 +70,32 @@ class Synthesizer:
 
     def episode(self, name: str, seed: int, wrong_branch_share: float, split: Split = "train") -> Record:
         """Let the family's oracle solve one task."""
-        family = self.families[name]
-        task = family.sample(seed, split)
-        played = play(family, task, takes_wrong_branch(seed, wrong_branch_share), seed)
-        return self._record(task, played, Parent())
+        task = self.families[name].sample(seed, split)
+        return self._record(task, self._play(task, takes_wrong_branch(seed, wrong_branch_share)), Parent())
 
     def episodes(
         self, name: str, seed: int, *, wrong_branch_share: float, alternate_share: float, split: Split = "train"
     ) -> list[Record]:
         """The episode and, of a share of the seeds, another right way on from one of its turns where there is one."""
-        root = self.episode(name, seed, wrong_branch_share, split)
+        wrong_branch = takes_wrong_branch(seed, wrong_branch_share)
+        task = self.families[name].sample(seed, split)
+        played = self._play(task, wrong_branch)
+        root = self._record(task, played, Parent())
         rng = named_rng("alternate", name, split, seed)
         if rng.random() >= alternate_share:
             return [root]
-        alternate = self._alternate(root, takes_wrong_branch(seed, wrong_branch_share), rng)
+        alternate = self._alternate(root, task, played, wrong_branch, rng)
         return [root] if alternate is None else [root, alternate]
 
-    def _alternate(self, root: Record, wrong_branch: bool, rng: random.Random) -> Record | None:
+    def _alternate(
+        self, root: Record, task: Task, original: Played, wrong_branch: bool, rng: random.Random
+    ) -> Record | None:
         """An episode that shares turns with `root`, then makes other calls. None where the oracle knows none."""
-        family = self.families[root.task.generator]
-        task = family.sample(root.task.seed, root.task.split)
-        original = play(family, task, wrong_branch, task.seed)
         turns = list(range(1, len(original.first_steps) - 1))
         rng.shuffle(turns)
         for at_turn in turns:
             fork = Fork(at_turn=at_turn, rng=random.Random(rng.getrandbits(64)))
-            other = play(family, task, wrong_branch, task.seed, fork)
+            other = self._play(task, wrong_branch, fork)
             if not other.success or other.calls(at_turn) == original.calls(at_turn):
                 continue
             at_step = other.first_steps[at_turn]
@@ -105,34 +105,47 @@ class Synthesizer:
             return self._record(task, told, Parent(id=root.id, at_step=at_step, kind="alternate"))
         return None
 
+    def _play(self, task: Task, wrong_branch: bool, fork: Fork | None = None) -> Played:
+        return play(self.families[task.family], task, wrong_branch, task.seed, fork)
+
     def _record(self, task: Task, played: Played, parent: Parent) -> Record:
         source = f"+source:{FACTBOOK.name}" if task.domain == "research" else ""
-        licence = self.source_licence if task.domain == "research" else OUR_LICENCE
-        return Record(
-            id="",
-            family_id=task.id,
-            parent=parent,
-            domain=task.domain,
-            task=TaskFacts(
-                prompt=task.prompt,
-                generator=task.family,
-                gen_version=GENERATOR_VERSION,
-                seed=task.seed,
-                split=task.split,
-            ),
-            tools=tuple(Tool.of(spec) for spec in task.tools),
-            steps=played.steps,
-            answer=Answer(value=played.steps[-1].text, citations=citations_of(played.steps)),
-            verdict=Verdict(
-                outcome=task.right_end if played.success else "failure",
-                checks=(Check(name="environment", passed=played.success),),
-            ),
-            fault=fault_facts(task, played.steps),
-            provenance=Provenance(  # a family that shows others' text says whose it is
-                licence=task.payload.get("licence", licence),
-                source_uri=task.payload.get("source_uri", f"generator:{task.family}{source}"),
-            ),
-        ).identified()
+        provenance = Provenance(
+            licence=licence_of(task, self.source_licence),
+            source_uri=task.payload.get("source_uri", f"generator:{task.family}{source}"),
+        )
+        return write_down(task, played.steps, played.success, provenance, parent)
+
+
+def write_down(task: Task, steps: tuple[Step, ...], success: bool, provenance: Provenance, parent: Parent) -> Record:
+    """The record of a finished episode, whoever acted."""
+    return Record(
+        id="",
+        family_id=task.id,
+        parent=parent,
+        domain=task.domain,
+        task=TaskFacts(
+            prompt=task.prompt,
+            generator=task.family,
+            gen_version=GENERATOR_VERSION,
+            seed=task.seed,
+            split=task.split,
+        ),
+        tools=tuple(Tool.of(spec) for spec in task.tools),
+        steps=steps,
+        answer=Answer(value=steps[-1].text, citations=citations_of(steps)),
+        verdict=Verdict(
+            outcome=task.right_end if success else "failure", checks=(Check(name="environment", passed=success),)
+        ),
+        fault=fault_facts(task, steps),
+        provenance=provenance,
+    ).identified()
+
+
+def licence_of(task: Task, source_licence: str) -> str:
+    """A family that shows others' text says whose it is; look-ups show the documents of `source_licence`."""
+    licence: str = task.payload.get("licence", source_licence if task.domain == "research" else OUR_LICENCE)
+    return licence
 
 
 def fault_facts(task: Task, steps: Sequence[Step]) -> FaultFacts | None:

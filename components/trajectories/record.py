@@ -224,6 +224,14 @@ def write_records(directory: Path, name: str, records: Iterable[Record]) -> Shar
     return describe_shard(directory, path, documents=len(rows))
 
 
+def by_family(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Records by family, families by name, a family's records in their order."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.task.generator, []).append(record)
+    return dict(sorted(groups.items()))
+
+
 def write_family(directory: Path, family: str, records: Sequence[Record]) -> Iterator[Shard]:
     """A family's records as shards of at most SHARD_RECORDS."""
     for number, start in enumerate(range(0, len(records), SHARD_RECORDS)):

@@ -16,9 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components.agent.factbook import FACTBOOK, Knowledge
-from components.agent.families import choose_families, load_families
-from components.corpus.documents import read_documents
+from components.agent.families import choose_families
 from components.home import home
 from components.lineage import (
     Manifest,
@@ -32,7 +30,7 @@ from components.lineage import (
 from components.params import Params
 from components.stage import StageContext
 from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
-from components.trajectories.record import Record, read_shard, shard_name, write_family, write_records
+from components.trajectories.record import Record, by_family, read_shard, shard_name, write_family, write_records
 from components.trajectories.teacher.corpus import teach, write_notes
 from components.trajectories.workers import cpu_s, in_workers, worker_count
 
@@ -71,7 +69,8 @@ def run(context: StageContext) -> None:
     params = context.params
     started_s = time.monotonic()
     verify(RAW, read_manifest(RAW, "ingest"))
-    families = choose_families(load_families(Knowledge.load()), params.trajectories.families, "trajectories.families")
+    synthesizer = Synthesizer()
+    families = choose_families(synthesizer.families, params.trajectories.families, "trajectories.families")
     chunks = plan_chunks(params, costly={name for name, family in families.items() if family.domain == "code"})
     total = sum(chunk.episodes for chunk in chunks)
     kept = home() / "synthesize" / _identity(params)
@@ -89,21 +88,19 @@ def run(context: StageContext) -> None:
         taught = teach(
             records,
             settings,
-            families=load_families(Knowledge.load()),
-            source_licence=next(read_documents(FACTBOOK)).licence,
+            families=synthesizer.families,
+            source_licence=synthesizer.source_licence,
             seed=params.seed,
             report=lambda pieces: context.progress.update(pieces, len(records), "pieces of the teacher's work"),
         )
         records = taught.records
-    by_family: dict[str, list[Record]] = {}
-    for record in records:
-        by_family.setdefault(record.task.generator, []).append(record)
+    grouped = by_family(records)
     with write_directory(OUTPUT) as directory:
-        shards = [shard for name, made in sorted(by_family.items()) for shard in write_family(directory, name, made)]
+        shards = [shard for name, made in grouped.items() for shard in write_family(directory, name, made)]
         facts: dict[str, Any] = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
         if settings is not None and taught is not None:
             facts |= write_notes(directory, taught, settings)
-        totals = {name: describe(made) for name, made in sorted(by_family.items())}
+        totals = {name: describe(made) for name, made in grouped.items()}
         write_manifest(directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals=totals, facts=facts))
     shutil.rmtree(kept)
     seconds = time.monotonic() - started_s

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from lessons import Lesson, teach
-from small_tokenizer import learn_tokenizer
 
 from components.agent.calculator import CALCULATOR
 from components.agent.environment import TaskFamily
@@ -17,6 +16,7 @@ from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import write_documents
 from components.corpus.sources import read_source
 from components.tokenizer import TextTokenizer
+from components.tokenizer.train import learn_tokenizer
 
 
 @pytest.fixture(scope="session")

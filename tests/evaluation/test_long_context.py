@@ -8,8 +8,9 @@ import torch
 from components.evaluation.long_context import OPTIONS, PROBES, make_item, option_log_probabilities, run_probe
 from components.params import BadInput
 from components.tokenizer import TextTokenizer
+from components.tokenizer.train import learn_tokenizer
 from tests.small_model import small_model
-from tests.small_tokenizer import learn_tokenizer, write_tokenizer
+from tests.small_tokenizer import write_tokenizer
 
 
 @pytest.fixture(scope="module")

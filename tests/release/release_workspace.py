@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from small_tokenizer import learn_tokenizer, write_tokenizer
+from small_tokenizer import write_tokenizer
 from tokenizers import Tokenizer
 
 from components.agent.calculator import CALCULATOR
@@ -19,6 +19,7 @@ from components.agent.factbook import SEARCH
 from components.agent.protocol import Message, ToolCall, compose_turn
 from components.corpus.documents import Document, text_id, write_documents
 from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
+from components.tokenizer.train import learn_tokenizer
 from model import MLATransformer
 from model.hf import export_pretrained
 

@@ -6,9 +6,10 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from small_tokenizer import learn_tokenizer, write_tokenizer
+from small_tokenizer import write_tokenizer
 
 from components.tokenizer import TextTokenizer, load_tokenizer
+from components.tokenizer.train import learn_tokenizer
 
 VOCAB_SIZE = 600
 CHINESE = "床前明月光，疑是地上霜。举头望明月，低头思故乡。价格是25元！"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_tokenizer import learn_tokenizer, write_tokenizer
+from small_tokenizer import write_tokenizer
 from stage_workspace import file_bytes
 
 from components.corpus.documents import Document, text_id, write_documents
@@ -28,6 +28,7 @@ from components.progress import Progress
 from components.stage import StageContext
 from components.tokenizer import load_tokenizer
 from components.tokenizer.text import TOKENIZER_FILE
+from components.tokenizer.train import learn_tokenizer
 from components.tokens import TrainingOrder
 from components.tokens.shards import open_shards
 from components.tokens.tokenize import run

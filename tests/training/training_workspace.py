@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from small_tokenizer import learn_tokenizer, write_tokenizer
+from small_tokenizer import write_tokenizer
 from stage_workspace import inside, toy_params, write_params
 
 from components.params import Params, parse
+from components.tokenizer.train import learn_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.training.checkpoint import write_initial
 from components.training.initial import draw_model

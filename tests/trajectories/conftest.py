@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_tokenizer import learn_tokenizer, write_tokenizer
+from small_tokenizer import write_tokenizer
 from trajectory_episodes import EPISODES, ROOT, WRONG_BRANCH_SHARE
 
 from components.agent.environment import TaskFamily
@@ -18,6 +18,7 @@ from components.corpus.documents import write_documents
 from components.corpus.sources import read_source
 from components.lineage import Manifest, write_manifest
 from components.tokenizer import TextTokenizer
+from components.tokenizer.train import learn_tokenizer
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, to_messages
 

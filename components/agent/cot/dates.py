@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
+from typing import ClassVar
 
 from components.agent.cot.steps import (
     Claim,
@@ -17,13 +18,12 @@ from components.agent.cot.steps import (
     Deduction,
     Facts,
     Mistake,
-    StepEnvironment,
-    check_call,
+    Puzzle,
     check_tool,
     with_real_mistakes,
 )
 from components.agent.cot.words import capital, say
-from components.agent.messages import ToolCall, ToolSpec
+from components.agent.messages import ToolSpec
 
 TOOL = check_tool("EVENT YYYY-MM-DD")
 _CLAIM = re.compile(r"\s*(\w+) (\d{4}-\d{2}-\d{2})\s*", re.ASCII)
@@ -39,10 +39,11 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Dates:
+class Dates(Puzzle):
     """Facts: ["on", event, date], then a chain: ["later" | "earlier", event, before, n, "days" | "weeks"],
     ["weekday", event, before, day] the first such day after it, ["month_end", event, before]."""
 
+    tool: ClassVar[ToolSpec] = TOOL
     facts: Facts
 
     @cached_property
@@ -97,12 +98,6 @@ class Dates:
         named = _DATE.findall(answer)
         right = self.days[self.asked]
         return bool(named) and named[-1] == right.isoformat() and (self.asked, right) in known
-
-    def start(self) -> StepEnvironment:
-        return StepEnvironment(tools=(TOOL,), puzzle=self)
-
-    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
-        return check_call(claims)
 
     def opening(self, rng: random.Random) -> str:
         return say(

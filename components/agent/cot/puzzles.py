@@ -13,13 +13,12 @@ from components.agent.cot.steps import (
     Deduction,
     Facts,
     Mistake,
-    StepEnvironment,
-    check_call,
+    Puzzle,
     check_tool,
     with_real_mistakes,
 )
 from components.agent.cot.words import capital, listed, say
-from components.agent.messages import ToolCall, ToolSpec
+from components.agent.messages import ToolSpec
 
 ASSIGNMENT_TOOL = check_tool("NAME=THING or NAME!=THING")
 ORDER_TOOL = check_tool("NAME=PLACE, NAME!=PLACE or NAME<NAME (before)")
@@ -34,7 +33,7 @@ _RACES = ("race", "queue", "show", "line")
 
 
 @dataclass(frozen=True)
-class Puzzle(Elimination):
+class WordedElimination(Elimination, Puzzle):
     """An elimination with its words."""
 
     def solves(self, answer: str, known: Sequence[Claim]) -> bool:
@@ -42,11 +41,9 @@ class Puzzle(Elimination):
         named = [word for word in re.findall(r"\w+", answer) if word in self.people]
         return bool(named) and named[-1] == self.holder() and ("=", named[-1], self.asked) in known
 
-    def start(self) -> StepEnvironment:
-        return StepEnvironment(tools=(ORDER_TOOL if self.ordered else ASSIGNMENT_TOOL,), puzzle=self)
-
-    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
-        return check_call(claims)
+    @property
+    def tool(self) -> ToolSpec:
+        return ORDER_TOOL if self.ordered else ASSIGNMENT_TOOL
 
     def opening(self, rng: random.Random) -> str:
         return say(
@@ -210,11 +207,11 @@ class Puzzles:
         kinds = ("person",) if self.ordered else ("person", "place")
         return [str(fact[1]) for fact in facts if fact[0] in kinds]
 
-    def problem(self, facts: Facts) -> Puzzle:
-        return Puzzle(facts, self.ordered)
+    def problem(self, facts: Facts) -> WordedElimination:
+        return WordedElimination(facts, self.ordered)
 
     def prompt(self, rng: random.Random, facts: Facts) -> str:
-        puzzle = Puzzle(facts, self.ordered)
+        puzzle = WordedElimination(facts, self.ordered)
         clues = " ".join(
             f"{number}. {capital(puzzle.clue_text(rng, clue))}." for number, clue in enumerate(puzzle.clues, start=1)
         )

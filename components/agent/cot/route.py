@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import ClassVar
 
 from components.agent.cot.steps import (
     Claim,
@@ -15,13 +16,12 @@ from components.agent.cot.steps import (
     Deduction,
     Facts,
     Mistake,
-    StepEnvironment,
-    check_call,
+    Puzzle,
     check_tool,
     with_real_mistakes,
 )
 from components.agent.cot.words import say
-from components.agent.messages import ToolCall, ToolSpec
+from components.agent.messages import ToolSpec
 
 TOOL = check_tool("PLACE LENGTH via PLACE, nearest to the start first")
 _CLAIM = re.compile(r"\s*(\w+) (\d{1,6}) via (\w+)\s*", re.ASCII)
@@ -35,13 +35,14 @@ _PLACES = (
 
 
 @dataclass(frozen=True)
-class Route:
+class Route(Puzzle):
     """Facts: ["road", place, place, length] both ways, ["from", place], ["to", place].
 
     A claim (place, length, via) says that the shortest way there has that length and comes from `via`. It follows
     where `via` is settled, the lengths add up, and no road out of the settled places reaches any other place sooner.
     """
 
+    tool: ClassVar[ToolSpec] = TOOL
     facts: Facts
 
     @cached_property
@@ -122,12 +123,6 @@ class Route:
         legs = [self.roads.get(one, {}).get(other) for one, other in pairwise(way)]
         real = (way[0], way[-1]) == (self.origin, self.goal) and None not in legs
         return real and sum(leg or 0 for leg in legs) == length and any(c[:2] == (self.goal, length) for c in known)
-
-    def start(self) -> StepEnvironment:
-        return StepEnvironment(tools=(TOOL,), puzzle=self)
-
-    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
-        return check_call(claims)
 
     def opening(self, rng: random.Random) -> str:
         return say(

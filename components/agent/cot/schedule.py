@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from components.agent.cot.steps import (
     Claim,
@@ -14,13 +15,12 @@ from components.agent.cot.steps import (
     Deduction,
     Facts,
     Mistake,
-    StepEnvironment,
-    check_call,
+    Puzzle,
     check_tool,
     with_real_mistakes,
 )
 from components.agent.cot.words import listed, say
-from components.agent.messages import ToolCall, ToolSpec
+from components.agent.messages import ToolSpec
 
 TOOL = check_tool("task START-END, or done END")
 _CLAIM = re.compile(r"\s*(\w+) (?:(\d{1,6})-)?(\d{1,6})\s*", re.ASCII)
@@ -35,12 +35,13 @@ _UNITS = ("hours", "days", "weeks")
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Puzzle):
     """Facts: ["lasts", task, time] and ["waits", task, for]; ["unit", name].
 
     Claims: (task, start, end), (done, end).
     """
 
+    tool: ClassVar[ToolSpec] = TOOL
     facts: Facts
 
     @cached_property
@@ -103,12 +104,6 @@ class Schedule:
     def solves(self, answer: str, known: Sequence[Claim]) -> bool:
         numbers = re.findall(r"[0-9]+", answer)
         return bool(numbers) and numbers[-1] == str(self.done) and ("done", self.done) in known
-
-    def start(self) -> StepEnvironment:
-        return StepEnvironment(tools=(TOOL,), puzzle=self)
-
-    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
-        return check_call(claims)
 
     def opening(self, rng: random.Random) -> str:
         return say(

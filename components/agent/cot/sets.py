@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from components.agent.cot.steps import (
     Claim,
@@ -14,13 +15,12 @@ from components.agent.cot.steps import (
     Deduction,
     Facts,
     Mistake,
-    StepEnvironment,
-    check_call,
+    Puzzle,
     check_tool,
     with_real_mistakes,
 )
 from components.agent.cot.words import listed, say
-from components.agent.messages import ToolCall, ToolSpec
+from components.agent.messages import ToolSpec
 
 TOOL = check_tool("(a and b) not c: Name, Name, or count N; operations and, or, not")
 Members = frozenset[str]
@@ -45,13 +45,14 @@ _MISREAD = {
 
 
 @dataclass(frozen=True)
-class Clubs:
+class Clubs(Puzzle):
     """Facts: ["in", club, person], then operations from the inside out: ["do", name, left, operation, right].
 
     An operation's name is a number; as a claim it is written out, `(chess and choir) not drama: Ana, Bo`. It follows
     where its parts are clubs or were established before.
     """
 
+    tool: ClassVar[ToolSpec] = TOOL
     facts: Facts
 
     @cached_property
@@ -117,12 +118,6 @@ class Clubs:
         numbers = re.findall(r"[0-9]+", answer)
         right = len(self.values[self.goal])
         return bool(numbers) and numbers[-1] == str(right) and ("count", right) in known
-
-    def start(self) -> StepEnvironment:
-        return StepEnvironment(tools=(TOOL,), puzzle=self)
-
-    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
-        return check_call(claims)
 
     def opening(self, rng: random.Random) -> str:
         return say(

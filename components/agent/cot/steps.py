@@ -70,7 +70,12 @@ class Problem(Protocol):
 
 
 class Puzzle(Problem, Protocol):
-    """A problem whose claims `check_steps` rules on."""
+    """A problem whose claims `check_steps` rules on; a domain's puzzles derive from it."""
+
+    @property
+    def tool(self) -> ToolSpec:
+        """`check_steps` as this domain describes it."""
+        ...
 
     def read(self, text: str) -> Claim:
         """The claim a text makes. Raises ClaimError."""
@@ -83,6 +88,12 @@ class Puzzle(Problem, Protocol):
     def solves(self, answer: str, known: Sequence[Claim]) -> bool:
         """Whether the answer is right and `known` establishes it."""
         ...
+
+    def start(self) -> StepEnvironment:
+        return StepEnvironment(tools=(self.tool,), puzzle=self)
+
+    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
+        return check_call(claims)
 
 
 def check_tool(form: str) -> ToolSpec:

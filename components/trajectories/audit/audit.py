@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from components.agent.draws import named_rng
 from components.params import BadInput
 from components.tokenizer import TextTokenizer
-from components.tokenizer.bpe import MergeList
-from components.tokenizer.pretokenizer import byte_alphabet
-from components.tokenizer.text import build_tokenizer
+from components.tokenizer.train import learn_tokenizer
 from components.trajectories.audit.facts import FACT_PLANTS
 from components.trajectories.audit.forms import FORM_PLANTS
 from components.trajectories.audit.masking import MASK_PLANTS
@@ -78,7 +76,7 @@ def audit(garden: Garden, rules: Rules, per_class: int, report: Callable[[str], 
     for name, plant in PLANTS.items():
         scores.append(_score(name, plant, garden, rules, per_class))
         report(name)
-    tokenizer = TextTokenizer(build_tokenizer(MergeList(tokens=list(byte_alphabet()))), sha256="")
+    tokenizer = TextTokenizer(learn_tokenizer([], 0), sha256="")
     for name in MASK_PLANTS:
         scores.append(_mask_score(name, garden, tokenizer, per_class))
         report(name)

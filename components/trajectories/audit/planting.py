@@ -23,9 +23,6 @@ class Garden:
     records: Sequence[Record]
     families: Mapping[str, TaskFamily]
 
-    def trees(self, generator: str) -> list[Tree]:
-        return [tree_of(record) for record in self.records if record.task.generator == generator]
-
 
 def tree_of(record: Record) -> Tree:
     return record.model_dump(mode="json")

@@ -12,13 +12,11 @@ from typing import Annotated
 
 import typer
 
-from components.agent.factbook import FACTBOOK, Knowledge
-from components.agent.families import load_families
-from components.corpus.documents import read_documents
 from components.lineage import read_manifest, verify
 from components.params import BadInput, TeacherSettings, read_yaml
 from components.progress import Progress
 from components.stage import EXIT_BAD_INPUT, fail
+from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import read_records
 from components.trajectories.teacher.corpus import PRODUCER, read_settings, teach, write_taught
 from components.trajectories.teacher.ledger import summarise
@@ -31,11 +29,12 @@ def run(
     manifest = read_manifest(records, "synthesize")
     verify(records, manifest)
     corpus = list(read_records(records))[:limit]
+    synthesizer = Synthesizer()
     taught = teach(
         corpus,
         settings,
-        families=load_families(Knowledge.load()),
-        source_licence=next(read_documents(FACTBOOK)).licence,
+        families=synthesizer.families,
+        source_licence=synthesizer.source_licence,
         seed=seed,
         report=lambda done: progress.update(done, len(corpus), "pieces of work"),
     )

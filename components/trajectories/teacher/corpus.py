@@ -20,8 +20,8 @@ from components.agent.families import choose_families
 from components.home import home
 from components.lineage import Manifest, sha256_file, write_directory, write_manifest, write_text
 from components.params import BadInput, TeacherSettings
-from components.trajectories.episodes import OUR_LICENCE, SEEDS_PER_RUN
-from components.trajectories.record import Record, write_family
+from components.trajectories.episodes import SEEDS_PER_RUN
+from components.trajectories.record import Record, by_family, write_family
 from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import Allowance, TeacherClient
 from components.trajectories.teacher.issues import Issue, code_facts, write_issue
@@ -93,8 +93,7 @@ class Teaching:
         ]
 
         def piece(task: Task, work: Work) -> Piece[tuple[Record | None, Entry]]:
-            licence = self.source_licence if task.domain == "research" else OUR_LICENCE
-            return act(task, self.families, self.settings, work, source_licence=licence)
+            return act(task, self.families, self.settings, work, source_licence=self.source_licence)
 
         acted: list[Record] = []
         for _, record, entry in self._waves(
@@ -181,12 +180,10 @@ class Teaching:
 
 def write_taught(output: Path, taught: Taught, settings: TeacherSettings, facts: Mapping[str, Any]) -> None:
     """Shards by family, the ledger, the issues, and a manifest that names the teacher, its licence and its share."""
-    by_family: dict[str, list[Record]] = {}
-    for record in taught.records:
-        by_family.setdefault(record.task.generator, []).append(record)
+    families = by_family(taught.records)
     with write_directory(output) as directory:
-        shards = [shard for name, made in sorted(by_family.items()) for shard in write_family(directory, name, made)]
-        totals = {"records": {name: len(made) for name, made in sorted(by_family.items())}}
+        shards = [shard for name, made in families.items() for shard in write_family(directory, name, made)]
+        totals = {"records": {name: len(made) for name, made in families.items()}}
         totals["teacher"] = summarise(taught.ledger)
         facts = {**facts, **write_notes(directory, taught, settings)}
         write_manifest(directory, Manifest(producer=PRODUCER, shards=tuple(shards), totals=totals, facts=facts))

@@ -17,21 +17,16 @@ from components.agent.messages import END
 from components.agent.turns import parse_turn
 from components.params import TeacherSettings
 from components.trajectories.checks import RECORD_CHECKS
-from components.trajectories.episodes import GENERATOR_VERSION, OUR_LICENCE, fault_facts
-from components.trajectories.grounding import citations_of
+from components.trajectories.episodes import OUR_LICENCE, licence_of, write_down
 from components.trajectories.record import (
-    Answer,
     Call,
-    Check,
+    Parent,
     Phase,
     Provenance,
     Record,
     Reference,
     Seen,
     Step,
-    TaskFacts,
-    Tool,
-    Verdict,
     content_sha,
 )
 from components.trajectories.replay import replay
@@ -170,27 +165,11 @@ def _executed(turn: Turn, before: int) -> dict[str, Any]:
 
 
 def _record(task: Task, steps: tuple[Step, ...], settings: TeacherSettings, work: Work, source_licence: str) -> Record:
-    return Record(
-        id="",
-        family_id=task.id,
-        domain=task.domain,
-        task=TaskFacts(
-            prompt=task.prompt,
-            generator=task.family,
-            gen_version=GENERATOR_VERSION,
-            seed=task.seed,
-            split=task.split,
-        ),
-        tools=tuple(Tool.of(spec) for spec in task.tools),
-        steps=steps,
-        answer=Answer(value=steps[-1].text, citations=citations_of(steps)),
-        verdict=Verdict(outcome=task.right_end, checks=(Check(name="environment", passed=True),)),
-        fault=fault_facts(task, steps),
-        provenance=Provenance(
-            teacher=settings.name,
-            cache_key=work.cache_key,
-            cost_usd=work.cost_usd,
-            licence=joint_licence(source_licence, settings.licence),
-            source_uri=f"generator:{task.family}+teacher",
-        ),
-    ).identified()
+    provenance = Provenance(
+        teacher=settings.name,
+        cache_key=work.cache_key,
+        cost_usd=work.cost_usd,
+        licence=joint_licence(licence_of(task, source_licence), settings.licence),
+        source_uri=f"generator:{task.family}+teacher",
+    )
+    return write_down(task, steps, True, provenance, Parent())

@@ -13,7 +13,7 @@ from components.agent.cot.catalogue import cot_families
 from components.agent.cot.dates import WEEKDAYS, Dates
 from components.agent.cot.elimination import Elimination
 from components.agent.cot.family import CotFamily
-from components.agent.cot.puzzles import Puzzle
+from components.agent.cot.puzzles import WordedElimination
 from components.agent.cot.route import Route
 from components.agent.cot.schedule import Schedule
 from components.agent.cot.sets import Clubs
@@ -94,7 +94,7 @@ def test_puzzles_have_one_arrangement_and_need_every_clue(name: str) -> None:
 def test_a_mistake_in_a_puzzle_is_false_in_the_end(name: str) -> None:
     for facts in _facts(name, 40):
         (only,) = _brute(facts)
-        puzzle = Puzzle(facts, name == "cot_order")
+        puzzle = WordedElimination(facts, name == "cot_order")
         for step in puzzle.deductions(named_rng("test")):
             for mistake in step.mistakes:
                 sign, person, other = puzzle.read(mistake.claim)
@@ -167,10 +167,10 @@ CLUBS = Clubs([["in", "art", "Ana"], ["in", "art", "Bob"], ["in", "judo", "Bob"]
         (Route(ROADS), ("B 2 via A", "C 9 via A"), "1 holds, C 9 via A fails: C is reached sooner, 4 via B"),
         (Route(ROADS), ("C 4 via B",), "C 4 via B fails: B is not settled"),
         (Route(ROADS), ("B 3 via A",), "B 3 via A fails: 0 + 2 is 2"),
-        (Puzzle(CLUES, True), ("Ada<Ben", "Cem=1"), "2 hold"),
-        (Puzzle(CLUES, True), ("Ben<Ada",), "Ben<Ada fails: against clue 1"),
-        (Puzzle(CLUES, True), ("Ada=3",), "Ada=3 fails: against clue 1"),
-        (Puzzle(CLUES, False), ("Ada<Ben",), "error: step 1: 'Ada<Ben' is not like Ann=red or Ann!=red"),
+        (WordedElimination(CLUES, True), ("Ada<Ben", "Cem=1"), "2 hold"),
+        (WordedElimination(CLUES, True), ("Ben<Ada",), "Ben<Ada fails: against clue 1"),
+        (WordedElimination(CLUES, True), ("Ada=3",), "Ada=3 fails: against clue 1"),
+        (WordedElimination(CLUES, False), ("Ada<Ben",), "error: step 1: 'Ada<Ben' is not like Ann=red or Ann!=red"),
         (DATES, ("review 2024-03-01", "print 2024-03-31"), "2 hold"),
         (DATES, ("review 2024-03-02",), "review 2024-03-02 fails: that is 11 days after draft"),
         (DATES, ("review 2024-03-01", "print 2024-03-30"), "1 holds, print 2024-03-30 fails: March goes on"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle_steps import edited_step, oracle_steps
 
 from components.agent.cot import cot_families
 from components.agent.cot.family import CotFamily
@@ -17,14 +16,14 @@ from components.agent.cot.mathematics import CotMathematicsFamily
 from components.agent.cot.steps import Problem, StepEnvironment
 from components.agent.cot.thought import MAX_TURNS, contradicts
 from components.agent.draws import named_rng
-from components.agent.environment import Observation, OracleStep, Split, Task, TaskFamily
+from components.agent.environment import Split, Task, TaskFamily
 from components.agent.loop import run_episodes
 from components.agent.messages import ToolCall
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.trajectories.check import find_faults
-from components.trajectories.record import Record, content_sha
+from components.trajectories.episodes import Synthesizer
+from components.trajectories.record import content_sha
 from components.trajectories.replay import replay
-from components.trajectories.synthesize import Synthesizer
 
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in cot_families()}
 NAMES = sorted(FAMILIES)
@@ -41,19 +40,6 @@ def _problem(name: str, task: Task) -> Problem:
     return family.source.problem(task.payload["facts"])
 
 
-def _steps(family: TaskFamily, task: Task, wrong_branch: bool) -> Iterator[tuple[OracleStep, Observation | None]]:
-    """Each step of the oracle with what it brought; asserts that the answer is right."""
-    environment = family.start(task)
-    oracle = family.oracle(task, named_rng("test", task.id, wrong_branch), wrong_branch)
-    step = next(oracle)
-    while step.call is not None:
-        seen = environment.execute(step.call)
-        yield step, seen
-        step = oracle.send(seen)
-    yield step, None
-    assert step.summary is not None and environment.verify(step.summary), (task.prompt, step.summary)
-
-
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_oracle_solves_every_task(name: str, split: Split) -> None:
@@ -61,7 +47,7 @@ def test_the_oracle_solves_every_task(name: str, split: Split) -> None:
         task = FAMILIES[name].sample(seed, split)
         assert task == FAMILIES[name].sample(seed, split)
         for wrong_branch in (False, True):
-            steps = list(_steps(FAMILIES[name], task, wrong_branch))
+            steps = list(oracle_steps(FAMILIES[name], task, wrong_branch))
             assert len(steps) <= MAX_TURNS
             assert [step.label for step, _ in steps].count("wrong") == wrong_branch
 
@@ -69,7 +55,7 @@ def test_the_oracle_solves_every_task(name: str, split: Split) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_step_is_refuted_and_repaired(name: str) -> None:
     for seed in range(SEEDS):
-        steps = list(_steps(FAMILIES[name], FAMILIES[name].sample(seed, "train"), True))
+        steps = list(oracle_steps(FAMILIES[name], FAMILIES[name].sample(seed, "train"), True))
         labels = [step.label for step, _ in steps]
         wrong = labels.index("wrong")
         assert labels[wrong + 1] == "recovery"
@@ -87,7 +73,7 @@ def test_the_wrong_thought_stands_in_the_wrong_turn_alone(name: str) -> None:
         task = FAMILIES[name].sample(seed, "train")
         deductions = _problem(name, task).deductions(random.Random(0))
         wrong = {mistake.says for step in deductions for mistake in step.mistakes} - {step.says for step in deductions}
-        for step, _ in _steps(FAMILIES[name], task, True):
+        for step, _ in oracle_steps(FAMILIES[name], task, True):
             thought = f"{step.analysis} {step.plan}".lower()
             said = [says for says in wrong if f"{says.lower()}." in thought or f"{says.lower()}," in thought]
             assert step.label == "wrong" or not said, thought
@@ -133,25 +119,19 @@ def test_records_pass_every_check_and_replay(name: str) -> None:
     assert name not in PUZZLES or {1, 2, 3} <= set(calls), "a call covers one step or several"
 
 
-def _edited(record: Record, index: int, **change: Any) -> Record:
-    tree = record.model_dump(mode="json")
-    tree["steps"][index].update(change)
-    return Record.model_validate(tree).identified()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_planted_faults_are_caught(name: str) -> None:
     synthesizer = Synthesizer(dict(FAMILIES), "none")
     for record in (synthesizer.episode(name, seed, 1.0) for seed in range(10)):
         actions = [step for step in record.steps if step.phase == "action"]
         wrong = next(step.i for step in actions if step.label == "wrong")
-        assert "wrong_steps" in find_faults(_edited(record, wrong, loss=1.0), ())
+        assert "wrong_steps" in find_faults(edited_step(record, wrong, loss=1.0), ())
         for step in record.steps:
             if step.phase in ("reflection", "summary"):
-                assert find_faults(_edited(record, step.i, text="It is 987654."), ()).keys() >= {"traces"}
+                assert find_faults(edited_step(record, step.i, text="It is 987654."), ()).keys() >= {"traces"}
         for action in actions:
             changed = [action.obs[0].model_dump() | {"content": "99 hold", "sha": content_sha("99 hold")}]
-            assert replay(_edited(record, action.i, obs=changed), FAMILIES) is not None
+            assert replay(edited_step(record, action.i, obs=changed), FAMILIES) is not None
 
 
 @pytest.mark.parametrize("name", PUZZLES)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import pytest
+from oracle_steps import edited_step, oracle_steps
 
-from components.agent.draws import named_rng
-from components.agent.environment import Environment, Observation, OracleStep, Split, Task, TaskFamily
+from components.agent.environment import Split, Task, TaskFamily
 from components.agent.loop import run_episodes
 from components.agent.mathematics import mathematics_families
 from components.agent.mathematics.expressions import judge, read_bindings
@@ -18,7 +16,7 @@ from components.agent.mathematics.solve import MAX_TURNS, SolveFamily, contradic
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.trajectories.check import find_faults
 from components.trajectories.episodes import Synthesizer
-from components.trajectories.record import Record, content_sha
+from components.trajectories.record import content_sha
 from components.trajectories.replay import replay
 
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in mathematics_families()}
@@ -29,26 +27,13 @@ SEEDS = 120
 _CONSTANTS = {"0", "1", "2", "3", "4", "100", "10000"}
 
 
-def _steps(family: TaskFamily, task: Task, wrong_branch: bool) -> Iterator[tuple[OracleStep, Observation | None]]:
-    """Each step of the oracle with what it brought; asserts that the answer is right."""
-    environment: Environment = family.start(task)
-    oracle = family.oracle(task, named_rng("test", task.id, wrong_branch), wrong_branch)
-    step = next(oracle)
-    while step.call is not None:
-        seen = environment.execute(step.call)
-        yield step, seen
-        step = oracle.send(seen)
-    yield step, None
-    assert step.summary is not None and environment.verify(step.summary), (task.prompt, step.summary)
-
-
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_oracle_solves_every_task(name: str, split: Split) -> None:
     for seed in range(SEEDS):
         task = FAMILIES[name].sample(seed, split)
         for wrong_branch in (False, True):
-            steps = list(_steps(FAMILIES[name], task, wrong_branch))
+            steps = list(oracle_steps(FAMILIES[name], task, wrong_branch))
             assert len(steps) <= MAX_TURNS
             assert [step.label for step, _ in steps].count("wrong") == wrong_branch
 
@@ -57,7 +42,7 @@ def test_the_oracle_solves_every_task(name: str, split: Split) -> None:
 def test_a_wrong_step_is_contradicted_by_execution_and_repaired(name: str) -> None:
     for seed in range(SEEDS):
         task = FAMILIES[name].sample(seed, "train")
-        steps = list(_steps(FAMILIES[name], task, True))
+        steps = list(oracle_steps(FAMILIES[name], task, True))
         labels = [step.label for step, _ in steps]
         wrong, recovery = labels.index("wrong"), labels.index("recovery")
         assert recovery - wrong in (1, 2), "at most the check lies between"
@@ -75,7 +60,7 @@ def test_sound_steps_are_checked_too() -> None:
     for seed in range(100):
         for wrong_branch in (False, True):
             task = FAMILIES["math_system"].sample(seed, "train")
-            calls = [(step, seen) for step, seen in _steps(FAMILIES["math_system"], task, wrong_branch) if seen]
+            calls = [(step, seen) for step, seen in oracle_steps(FAMILIES["math_system"], task, wrong_branch) if seen]
             alone = [
                 seen for step, seen in calls[:-1] if step.call and step.call.name == "check" and step.label == "good"
             ]
@@ -95,13 +80,6 @@ def test_records_pass_every_check_and_replay(name: str) -> None:
     assert len({"".join(step.phase[0] for step in record.steps) for record in records}) >= 6, "granularity varies"
 
 
-def _edited(record: Record, index: int, **change: Any) -> Record:
-    """The record with one step changed, under a new id."""
-    tree = record.model_dump(mode="json")
-    tree["steps"][index].update(change)
-    return Record.model_validate(tree).identified()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_planted_faults_are_caught(name: str) -> None:
     synthesizer = Synthesizer(dict(FAMILIES), "none")
@@ -109,13 +87,13 @@ def test_planted_faults_are_caught(name: str) -> None:
         reflections = [step.i for step in record.steps if step.phase == "reflection"]
         actions = [step for step in record.steps if step.phase == "action"]
         wrong = next(step.i for step in actions if step.label == "wrong")
-        assert "wrong_steps" in find_faults(_edited(record, wrong, loss=1.0), ())
+        assert "wrong_steps" in find_faults(edited_step(record, wrong, loss=1.0), ())
         for index in reflections:
-            assert "traces" in find_faults(_edited(record, index, text="It is 987654."), ())
+            assert "traces" in find_faults(edited_step(record, index, text="It is 987654."), ())
         for action in actions:
             for content in ("holds", "987654"):
                 changed = [action.obs[0].model_dump() | {"content": content, "sha": content_sha(content)}]
-                assert replay(_edited(record, action.i, obs=changed), FAMILIES) is not None
+                assert replay(edited_step(record, action.i, obs=changed), FAMILIES) is not None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,7 +102,7 @@ def test_calls_hold_only_numbers_given_or_observed(name: str) -> None:
         task = FAMILIES[name].sample(seed, "train")
         for wrong_branch in (False, True):
             known = _CONSTANTS | _numbers(task.prompt)
-            for step, seen in _steps(FAMILIES[name], task, wrong_branch):
+            for step, seen in oracle_steps(FAMILIES[name], task, wrong_branch):
                 if step.call is not None and seen is not None:
                     strange = _numbers(" ".join(map(str, step.call.arguments.values()))) - known
                     assert not strange, (task.prompt, step.call)
