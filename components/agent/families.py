@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from components.agent.arithmetic import arithmetic_families
-from components.agent.code import package_families
-from components.agent.code_repair import CodeRepairFamily
+from components.agent.code import code_families
 from components.agent.cot import cot_families
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
@@ -23,8 +22,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
     families: list[TaskFamily] = [
         *arithmetic_families(knowledge),
         *lookup_families(knowledge),
-        CodeRepairFamily(),
-        *package_families(),
+        *code_families(),
         *mathematics_families(),
         *cot_families(),
         *world_families(),

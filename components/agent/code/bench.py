@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from components.agent.sandbox import Limits, Result, Sandbox
-from components.agent.sandbox.wire import Runner
+from components.agent.sandbox.wire import MIB, Runner
 
 # Plugins that a short run of plain tests has no use for; without them it starts a third sooner.
 UNUSED_PLUGINS = (
@@ -21,6 +21,8 @@ UNUSED_PLUGINS = (
     "setuponly", "setupplan", "stepwise", "threadexception", "unraisableexception",
 )  # fmt: skip
 PYTEST = ("-q", "--tb=short", "-c", os.devnull, "--rootdir=.", *(f"-pno:{plugin}" for plugin in UNUSED_PLUGINS))
+# The suites take 0.1 to 0.3 s. CPU time ends a bug that loops, whatever else the machine does.
+LIMITS = Limits(wall_s=60.0, cpu_s=2, memory_bytes=512 * MIB, output_bytes=128 << 10)
 _REMEMBERED_RUNS = 4096
 _LOST_TRIES = 3
 
@@ -30,7 +32,7 @@ class TestBench:
 
     __test__ = False  # no test case, whatever pytest makes of its name
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
         self._limits = limits
         self._sandbox: Sandbox | None = None
         self._owner_pid = os.getpid()

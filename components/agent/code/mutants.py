@@ -20,12 +20,9 @@ from components.agent.code.operators import OPERATORS, Mutation, mutations
 from components.agent.code.packages import Package, load_package, suites_of
 from components.agent.code.report import Report, read_report
 from components.agent.environment import Split
-from components.agent.sandbox import Limits, Result
-from components.agent.sandbox.wire import MIB
+from components.agent.sandbox import Result
 from components.params import BadInput
 
-# The suites take 0.1 to 0.3 s. CPU time ends a bug that loops, whatever else the machine does.
-LIMITS = Limits(wall_s=60.0, cpu_s=2, memory_bytes=512 * MIB, output_bytes=128 << 10)
 _MAXFAIL = 3
 _UNCLEAR = ("MemoryError", "RecursionError")
 Verdict = Literal["valid", "survived", "all broken", "not collected", "out of bounds"]
@@ -54,7 +51,7 @@ class Workshop:
     """Draws mutants and runs test files; one bench for all that is run."""
 
     def __init__(self, bench: TestBench | None = None) -> None:
-        self.bench = bench or TestBench(LIMITS)
+        self.bench = bench or TestBench()
 
     def test(self, package: Package, changed: Mapping[str, str], tests: str, names: tuple[str, ...] = ()) -> Result:
         """Run a test file, or the tests called `names` of it, on the package with some files changed."""

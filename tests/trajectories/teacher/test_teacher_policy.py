@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from teacher_server import Answerer, Reply, TeacherServer, completion, teacher_settings
 
-from components.agent.code_repair import CodeRepairFamily
+from components.agent.code.function_repair import CodeRepairFamily
 from components.agent.draws import named_rng
 from components.agent.environment import TaskFamily
 from components.agent.policies import oracle_turn

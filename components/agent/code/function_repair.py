@@ -8,13 +8,12 @@ from templates training never sees.
 
 from __future__ import annotations
 
-import atexit
-import os
 import random
 import re
 from dataclasses import dataclass, field
 
-from components.agent.code_programs import Program, changed_lines, draw_program, mutants, write_tests
+from components.agent.code.bench import PYTEST, TestBench
+from components.agent.code.programs import Program, changed_lines, draw_program, mutants, write_tests
 from components.agent.draws import named_rng
 from components.agent.environment import (
     Environment,
@@ -27,19 +26,13 @@ from components.agent.environment import (
     pose,
 )
 from components.agent.messages import ToolCall, ToolSpec
-from components.agent.sandbox import Limits, Result, Sandbox
+from components.agent.sandbox import Result
 from components.params import Stream
 
 MODULE, TESTS = "task.py", "test_task.py"
 _VISIBLE_CASES, _HIDDEN_CASES = 3, 8
-# Plugins that a run of a few asserts has no use for; without them it starts a third sooner.
-_UNUSED_PLUGINS = (
-    "cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging", "pastebin", "recwarn",
-    "setuponly", "setupplan", "stepwise", "threadexception", "unraisableexception",
-)  # fmt: skip
-_ARGUMENTS = ["-q", "--tb=short", "-c", os.devnull, "--rootdir=.", TESTS]
-_ARGUMENTS += [argument for plugin in _UNUSED_PLUGINS for argument in ("-p", f"no:{plugin}")]
-_LIMITS = Limits(wall_s=10.0, cpu_s=5)
+# Without unittest cases pytest needs no debugger either.
+_ARGUMENTS = (*PYTEST, "-pno:debugging", TESTS)
 _WRONG_FIX_SHARE = 0.7
 _MAX_LINE_CHARACTERS, _MAX_SHOWN_CHARACTERS = 120, 240
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
@@ -61,34 +54,14 @@ EDIT = ToolSpec(
 )
 
 
-class TestBench:
-    """Runs pytest on a source in the sandbox, and remembers: a run is a pure function of the files."""
+def run_tests(bench: TestBench, source: str, tests: str) -> Result:
+    return bench.run({MODULE: source, TESTS: tests}, _ARGUMENTS)
 
-    __test__ = False  # no test case, whatever pytest makes of its name
 
-    def __init__(self) -> None:
-        self._sandbox: Sandbox | None = None
-        self._owner_pid = os.getpid()
-        self._seen: dict[tuple[str, str], Result] = {}
-
-    def run(self, source: str, tests: str) -> Result:
-        """Raises BadInput on a machine that cannot contain untrusted code."""
-        if self._owner_pid != os.getpid():  # a forked process needs a worker of its own
-            self._sandbox, self._owner_pid = None, os.getpid()
-        if (source, tests) not in self._seen:
-            if self._sandbox is None:
-                self._sandbox = Sandbox(untrusted=True)
-                atexit.register(self._sandbox.close)
-            result = self._sandbox.run({MODULE: source, TESTS: tests}, _ARGUMENTS, limits=_LIMITS)
-            if result.ending == "lost":
-                return result  # the machine's fault, not the code's: nothing to remember
-            self._seen[source, tests] = result
-        return self._seen[source, tests]
-
-    def passes(self, source: str, tests: str) -> bool:
-        """Whether every test ran and passed: a skipped one, or a module that ends the run early, is no pass."""
-        result = self.run(source, tests)
-        return result.passed and _counts(result) == f"{tests.count('def test_')} passed"
+def passes(bench: TestBench, source: str, tests: str) -> bool:
+    """Whether every test ran and passed: a skipped one, or a module that ends the run early, is no pass."""
+    result = run_tests(bench, source, tests)
+    return result.passed and _counts(result) == f"{tests.count('def test_')} passed"
 
 
 @dataclass
@@ -102,7 +75,7 @@ class CodeEnvironment(ToolEnvironment):
 
     def run(self, call: ToolCall) -> Observation:
         if call.name == RUN.name:
-            return show_run(self.bench.run(self.source, self.tests))
+            return show_run(run_tests(self.bench, self.source, self.tests))
         if call.name == EDIT.name:
             return self._edit(call.arguments["line"], call.arguments["text"])
         files = {MODULE: self.source, TESTS: self.tests}
@@ -124,7 +97,7 @@ class CodeEnvironment(ToolEnvironment):
 
     def verify(self, answer: str) -> bool:
         """Whether the hidden tests pass on the final task.py."""
-        return self.bench.passes(self.source, self.hidden_tests)
+        return passes(self.bench, self.source, self.hidden_tests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,14 +135,14 @@ class CodeRepairFamily:
         )
 
     def _break(self, rng: random.Random, program: Program, tests: str) -> str | None:
-        if len(program.cases) < _VISIBLE_CASES or not self.bench.passes(program.source, tests):
+        if len(program.cases) < _VISIBLE_CASES or not passes(self.bench, program.source, tests):
             return None
         return self._failing(rng, mutants(program.source), tests)
 
     def _failing(self, rng: random.Random, sources: list[str], tests: str) -> str | None:
         """One of the sources that fails its tests by an assertion or an error, within its time."""
         rng.shuffle(sources)
-        return next((source for source in sources if _fails(self.bench.run(source, tests))), None)
+        return next((source for source in sources if _fails(run_tests(self.bench, source, tests))), None)
 
     def start(self, task: Task) -> Environment:
         payload = task.payload

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.agent.code_programs import TEMPLATES, changed_lines, draw_program, mutants, write_tests
-from components.agent.code_repair import CodeEnvironment, CodeRepairFamily, TestBench, replace_line, show_run
+from components.agent.code.bench import TestBench
+from components.agent.code.function_repair import CodeEnvironment, CodeRepairFamily, replace_line, show_run
+from components.agent.code.programs import TEMPLATES, changed_lines, draw_program, mutants, write_tests
 from components.agent.environment import Observation
 from components.agent.messages import ToolCall
 from components.agent.sandbox import Result, probe
