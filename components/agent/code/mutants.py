@@ -24,6 +24,14 @@ from components.agent.sandbox import Result
 from components.params import BadInput
 
 _MAXFAIL = 3
+# A temporary file's random name stands in the messages of tests that write files; each test then says another thing at
+# every run. This plugin numbers them instead, from 0 for each test.
+_PLUGIN = "numbered_files"
+_NUMBERED_FILES = """import itertools, tempfile
+
+def pytest_runtest_setup(item):
+    tempfile._name_sequence = map("{:08}".format, itertools.count())
+"""
 _UNCLEAR = ("MemoryError", "RecursionError")
 Verdict = Literal["valid", "survived", "all broken", "not collected", "out of bounds"]
 
@@ -56,7 +64,8 @@ class Workshop:
     def test(self, package: Package, changed: Mapping[str, str], tests: str, names: tuple[str, ...] = ()) -> Result:
         """Run a test file, or the tests called `names` of it, on the package with some files changed."""
         targets = [f"{tests}::{name}" for name in names] or [tests]
-        return self.bench.run({**package.files, **changed}, [*PYTEST, f"--maxfail={_MAXFAIL}", *targets])
+        files = {**package.files, **changed, f"{_PLUGIN}.py": _NUMBERED_FILES}
+        return self.bench.run(files, [*PYTEST, f"-p{_PLUGIN}", f"--maxfail={_MAXFAIL}", *targets])
 
     def healthy(self, package: Package, tests: str) -> Report:
         """The test file on the package as it is. Raises BadInput where it does not pass on this machine."""

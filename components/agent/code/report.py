@@ -17,6 +17,7 @@ _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
 _FRAME = re.compile(r"^(\w[\w./-]*\.py):(\d+): in (\S+)$")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py)(?:::(\S+))?")
 _HEADER = re.compile(r"^_+ (\S.*?) _+$")
+_JOB_DIRECTORY = "/job/"  # where the sandbox runs things
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _CUT_ADDRESS = re.compile(r"\.\.\.[0-9a-f]+>")  # pytest cuts long values in the middle, addresses too
 
@@ -68,7 +69,8 @@ class Report:
 
 @lru_cache(maxsize=1024)
 def read_report(result: Result) -> Report:
-    lines = _CUT_ADDRESS.sub("...>", _ADDRESS.sub("0x", result.output.replace("\r", ""))).splitlines()
+    text = result.output.replace("\r", "").replace(_JOB_DIRECTORY, "")
+    lines = _CUT_ADDRESS.sub("...>", _ADDRESS.sub("0x", text)).splitlines()
     last = next((line for line in reversed(lines) if _COUNT.search(line)), "")
     counts = {kind.removesuffix("s") if kind == "errors" else kind: int(n) for n, kind in _COUNT.findall(last)}
     failed = [match for line in lines if (match := _FAILED.match(line))]
