@@ -4,6 +4,7 @@ from components.agent.code.bench import TestBench
 from components.agent.code.catalogue import PACKAGES
 from components.agent.code.family import PackageFamily
 from components.agent.code.function_repair import CodeRepairFamily
+from components.agent.code.localise import LocaliseFamily
 from components.agent.code.mutants import Workshop
 from components.agent.code.repair import PackageRepairFamily
 from components.agent.environment import TaskFamily
@@ -14,7 +15,7 @@ __all__ = ["PACKAGES", "PackageFamily", "Workshop", "code_families", "package_fa
 def package_families(bench: TestBench | None = None) -> list[PackageFamily]:
     """All of them share one workshop, so nothing is run twice."""
     workshop = Workshop(bench)
-    return [PackageRepairFamily(workshop)]
+    return [PackageRepairFamily(workshop), LocaliseFamily(workshop)]
 
 
 def code_families() -> list[TaskFamily]:

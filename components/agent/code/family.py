@@ -60,9 +60,13 @@ class PackageFamily(ABC):
         rng = named_rng(self.name, split, seed)
         for mutant in draws(rng, split, _MOST_DRAWS):
             case = self._case(mutant)
-            if case is not None:
+            if case is not None and self.wants(case, rng):
                 return rng, case
         raise BadInput(f"{self.name}: no fault to ask for seed {seed} in {_MOST_DRAWS} draws; use another seed")
+
+    def wants(self, case: Case, rng: random.Random) -> bool:
+        """Whether a family asks this one of the faults that can be asked."""
+        return True
 
     def _case(self, mutant: Mutant) -> Case | None:
         verdict, report = self.workshop.judge(mutant)
@@ -113,21 +117,33 @@ class PackageFamily(ABC):
         )
 
     def find(
-        self, rng: random.Random, route: Route, seen: Observation
+        self, rng: random.Random, route: Route, seen: Observation, *, opens: bool = False
     ) -> Generator[OracleStep, Observation, Observation]:
-        """Go the way to the fault from a failed run `seen`; returns the last observation."""
-        before: Look | None = None
+        """Go the way to the fault from a failed run `seen`; returns the last observation. `opens` where the task itself
+        tells of the run: then the first look is the first turn."""
+        first = route[0]
+        told, plan = tell_failure(rng, seen), before_look(rng, first)
+        if first.why == "frame":
+            told += f" The traceback goes through {first.clue}."
+        if opens:
+            seen = yield OracleStep(analysis=told, plan=plan, call=first.call)
+        else:
+            seen = yield OracleStep(reflection=told, plan=plan, call=first.call)
+        return (yield from self.follow(rng, first, route[1:], seen))
+
+    def follow(
+        self, rng: random.Random, before: Look, route: Route, seen: Observation
+    ) -> Generator[OracleStep, Observation, Observation]:
+        """Go on to the fault from what the look `before` showed; returns the last observation."""
         for look in route:
-            if before is None:
-                reflection = tell_failure(rng, seen)
-                if look.why == "frame":
-                    reflection += f" The traceback goes through {look.clue}."
-            elif before.tool == SEARCH.name:
+            if before.tool == SEARCH.name:
                 reflection = after_search(rng, look, seen)
             elif look.why == "callee":
                 reflection = after_view_of_caller(rng, look)
             elif look.why == "rest":
-                reflection = rng.choice(("Nothing wrong so far, and the view is cut.", "The rest is not shown yet."))
+                reflection = rng.choice(
+                    ("Nothing wrong so far, and the view is cut.", "It is cut there; the rest is not shown yet.")
+                )
             else:
                 reflection = rng.choice((f"The test is about {look.clue}.", f"So {look.clue} is what it needs."))
             seen = yield OracleStep(reflection=reflection, plan=before_look(rng, look), call=look.call)

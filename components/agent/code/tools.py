@@ -41,6 +41,8 @@ EDIT = _tool("edit", "replace text that stands once", ("path", "old", "new"), pa
 REVERT = _tool("revert", "take back the last edit")
 SUBMIT = _tool("submit", "hand in the edits")
 READING_TOOLS = (RUN_TESTS, SEARCH, VIEW)
+BLAME = _tool("blame", "name the function at fault, once", ("path", "function"), path="string", function="string")
+LOCALISE_TOOLS = (*READING_TOOLS, BLAME)
 REPAIR_TOOLS = (*READING_TOOLS, EDIT, REVERT, SUBMIT)
 
 

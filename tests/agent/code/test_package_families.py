@@ -9,7 +9,7 @@ import pytest
 from components.agent.code import PACKAGES, PackageFamily, Workshop, package_families
 from components.agent.code.catalogue import Suite
 from components.agent.code.mutants import draws
-from components.agent.code.packages import load_package
+from components.agent.code.packages import definitions, load_package
 from components.agent.code.tools import PackageEnvironment
 from components.agent.environment import Observation, Split
 from components.agent.loop import run_episodes
@@ -88,9 +88,30 @@ def test_an_issue_does_not_name_the_place(family: PackageFamily) -> None:
         task = family.sample(seed, "train")
         assert task == family.sample(seed, "train")
         words = task.prompt.replace(task.payload.get("failed") or " ", "")
-        if family.name == "code_package_repair":
+        if task.payload.get("told") is None:
             assert f":{task.payload['line']}" not in words and task.payload["broken"].strip() not in words
             assert task.payload["module"] not in words
+
+
+def test_a_function_is_named_once_and_only_after_its_line_was_shown() -> None:
+    family = FAMILIES["code_localise"]
+    task = family.sample(0, "train")
+    path, line, function = (task.payload[key] for key in ("module", "line", "function"))
+    unseen = family.start(task)
+    assert call(unseen, "blame", path=path, function=function).status == "ok"
+    assert not unseen.verify(f"It is {function}.")
+    environment = family.start(task)
+    call(environment, "view", path=path, first=line, last=line)
+    assert not environment.verify(f"It is {function}.")
+    assert call(environment, "blame", path=path, function="no_such_function").status == "error"
+    assert call(environment, "blame", path=path, function=function).status == "ok"
+    assert environment.verify("")
+    assert call(environment, "blame", path=path, function=function).status == "denied"
+    wrong = family.start(task)
+    call(wrong, "view", path=path, first=line, last=line)
+    others = [found.qualname for found in definitions(wrong.files[path]) if not found.is_class]
+    assert call(wrong, "blame", path=path, function=next(name for name in others if name != function)).status == "ok"
+    assert not wrong.verify(f"It is {function}.")
 
 
 def test_nothing_held_out_is_drawn_for_training() -> None:
