@@ -180,6 +180,23 @@ class Schedule(_Section):
         return self
 
 
+class RopeScaling(_Section):
+    """YaRN with the constants llama.cpp reads; field names as in transformers."""
+
+    factor: float = Field(gt=1, description="how many times longer the context becomes")
+    original_max_position_embeddings: int = Field(
+        ge=16, description="tokens of context the model was trained on before"
+    )
+
+    def grows_into(self, later: RopeScaling | None) -> bool:
+        """Whether a model stretched like this may go on with `later`: the same context, stretched no less."""
+        return (
+            later is not None
+            and later.factor >= self.factor
+            and later.original_max_position_embeddings == self.original_max_position_embeddings
+        )
+
+
 class CurriculumStage(_Section):
     init_from: str = Field(description="`init` or the name of an earlier entry")
     token_budget: int = Field(ge=1)
@@ -188,6 +205,10 @@ class CurriculumStage(_Section):
     mixture: dict[Domain, float] = Field(min_length=1, description="share of rows by domain")
     schedule: Schedule
     rope_theta: float = Field(gt=1)
+    rope_scaling: RopeScaling | None = Field(None, description="YaRN, beside or instead of a larger rope_theta")
+    float8: bool = Field(
+        False, description="wide products in 8-bit floats; emulated, and slower, on a CPU; needs the extra float8"
+    )
     loss_weights: Literal["uniform", "spans"] = "uniform"
     agent_tokens: Literal["data/trajectory_tokens", "data/tokens/manifest.json"] = Field(
         "data/tokens/manifest.json", description="where `agent` rows come from; without them the corpus manifest"
@@ -200,6 +221,16 @@ class CurriculumStage(_Section):
     seed: int | None = Field(
         None, ge=0, lt=2**32, description="of the order of this stage's rows alone; without it `seed` decides"
     )
+
+    @model_validator(mode="after")
+    def _rows_fit_the_stretch(self) -> Self:
+        scaling = self.rope_scaling
+        if scaling and self.sequence_tokens > scaling.factor * scaling.original_max_position_embeddings:
+            raise ValueError(
+                f"sequence_tokens is {self.sequence_tokens}, beyond rope_scaling.factor = {scaling.factor:g} times "
+                f"{scaling.original_max_position_embeddings}; raise the factor"
+            )
+        return self
 
     @model_validator(mode="after")
     def _agent_rows_have_a_source(self) -> Self:
@@ -291,6 +322,12 @@ class Params(_Section):
                 raise ValueError(
                     f"{where}.rope_theta is {stage.rope_theta}, below the {before.rope_theta} of "
                     f"{stage.init_from}; the base may only grow"
+                )
+            if before and before.rope_scaling and not before.rope_scaling.grows_into(stage.rope_scaling):
+                raise ValueError(
+                    f"{where}.rope_scaling takes back the stretch of {stage.init_from}; keep its "
+                    f"original_max_position_embeddings = {before.rope_scaling.original_max_position_embeddings} and a "
+                    f"factor of at least {before.rope_scaling.factor:g}"
                 )
             seen.add(name)
         for field in ("candidate", "baseline"):

@@ -25,7 +25,7 @@ def train_in_float8(model: MLATransformer, *, emulate: bool = False) -> None:
     try:
         from torchao.float8 import Float8LinearConfig, convert_to_float8_training
     except ImportError as missing:
-        raise ValueError(f"float8: needs torchao ({missing}); pip install 'trivium[float8]' or train without") from None
+        raise ValueError(f"float8: needs torchao ({missing}); pip install '.[float8]' or train without") from None
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and name.endswith(_WIDE):
             for width in (module.in_features, module.out_features):

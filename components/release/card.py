@@ -111,13 +111,18 @@ def _training_table(facts: CardFacts) -> str:
             f"{stage['steps']:,}",
             f"{stage['row_tokens']:,}",
             _schedule(stage["schedule"]),
-            f"{stage['rope_theta']:,.0f}",
+            _rope(stage),
             ", ".join(f"{domain} {share:.0%}" for domain, share in stage["mixture"].items()),
         ]
         for stage in facts.curriculum
     ]
     head = ["stage", "tokens", "steps", "row tokens", "learning rate", "rope base", "mixture of rows"]
     return _table(head, [*rows, ["**in all**", f"**{facts.tokens:,}**", "", "", "", "", ""]])
+
+
+def _rope(stage: Mapping[str, Any]) -> str:
+    yarn = stage["rope_scaling"]
+    return f"{stage['rope_theta']:,.0f}" + ("" if yarn is None else f", YaRN × {yarn['factor']:g}")
 
 
 def _schedule(schedule: Mapping[str, Any]) -> str:

@@ -73,6 +73,8 @@ def write_trained(
         "target_weight": state.targets,
         "loss_weights": plan.stage.loss_weights,
         "rope_theta": plan.stage.rope_theta,
+        "rope_scaling": None if plan.stage.rope_scaling is None else plan.stage.rope_scaling.model_dump(mode="json"),
+        "float8": plan.stage.float8,
         "schedule": plan.stage.schedule.model_dump(mode="json"),
     }
     curriculum = [*plan.facts["curriculum"], entry]

@@ -18,26 +18,33 @@ class Execution:
 
     micro_rows: int | None = None  # rows a device holds at once; None: its whole share of the optimizer batch
     checkpoint_s: float = 60.0  # between two in-progress checkpoints
+    compile_blocks: bool = False  # torch.compile, on a GPU
     rank: int = 0
     world_size: int = 1
     local_world_size: int = 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Execution:
-        """Read TRIVIUM_MICRO_ROWS, TRIVIUM_CHECKPOINT_S and torchrun's rank and world size.
+        """Read TRIVIUM_MICRO_ROWS, _CHECKPOINT_S and _COMPILE_BLOCKS (0 or 1), and torchrun's rank and world size.
 
         Raises BadInput naming the variable that cannot be used.
         """
         return cls(
             micro_rows=int(_number(environment, "TRIVIUM_MICRO_ROWS", 0, least=0)) or None,
             checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60, least=0),
+            compile_blocks=bool(_number(environment, "TRIVIUM_COMPILE_BLOCKS", 0, least=0)),
             rank=int(_number(environment, "RANK", 0, least=0)),
             world_size=int(_number(environment, "WORLD_SIZE", 1, least=1)),
             local_world_size=int(_number(environment, "LOCAL_WORLD_SIZE", 1, least=1)),
         )
 
-    def check(self, *, batch_rows: int, where: str) -> None:
-        """Refuse a batch that cannot be shared out. Raises BadInput."""
+    def check(self, *, batch_rows: int, where: str, has_gpu: bool) -> None:
+        """Refuse a batch that cannot be shared out, and what this device cannot do. Raises BadInput."""
+        if self.compile_blocks and not has_gpu:
+            raise BadInput(
+                "TRIVIUM_COMPILE_BLOCKS = 1: packed documents compile on a GPU alone; set it to 0, "
+                "compile_blocks: false in the execution profile"
+            )
         if batch_rows % self.world_size:
             raise BadInput(
                 f"{where}.batch_rows = {batch_rows}: does not divide over WORLD_SIZE = {self.world_size} devices; "

@@ -11,6 +11,7 @@ import lightning.pytorch as lightning
 import torch
 from matplotlib.figure import Figure
 
+from components.params import BadInput, RopeScaling
 from components.params import Optimizer as OptimizerParams
 from components.stage import StageContext
 from components.tokens import TrainingOrder
@@ -26,6 +27,8 @@ from components.training.module import OptimizerState, PretrainModule, TrainingS
 from components.training.optimizer import state_tensors
 from components.training.resume import ProgressStore, Snapshot, progress_store
 from model.backends import default_backend
+from model.config import Yarn
+from model.float8 import train_in_float8
 from model.hf import load_pretrained
 from model.recompute import recompute_for
 
@@ -40,7 +43,7 @@ def run(context: StageContext, name: str) -> None:
     with StopRequest() as stop:
         plan = plan_stage(context.params, name)
         has_gpu = torch.cuda.is_available()
-        execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}")
+        execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}", has_gpu=has_gpu)
         with progress_store(plan.identity, shared=execution.rank > 0) as store:
             module = build_module(plan, context.params.optimizer, execution, store.newest(), has_gpu=has_gpu)
             train(plan, module, execution, store, stop, context, has_gpu=has_gpu)
@@ -64,7 +67,14 @@ def build_module(
     device = torch.device("cuda" if has_gpu else "cpu")
     model = load_pretrained(plan.predecessor, default_backend(device))
     model.recompute = recompute_for(plan.stage.sequence_tokens)
-    model.config = replace(model.config, rope_theta=plan.stage.rope_theta)
+    model.config = replace(model.config, rope_theta=plan.stage.rope_theta, rope_scaling=_yarn(plan.stage.rope_scaling))
+    if plan.stage.float8:
+        try:
+            train_in_float8(model, emulate=not has_gpu)
+        except ValueError as error:
+            raise BadInput(f"curriculum.{plan.name}.float8 = true: {error}") from None
+    if execution.compile_blocks:
+        model.compile_blocks()
     inherited = read_optimizer(plan.predecessor)
     state, optimizer_state = TrainingState(), None
     if snapshot is not None:
@@ -83,6 +93,11 @@ def build_module(
         optimizer_state=optimizer_state,
         micro_rows=execution.micro_rows,
     )
+
+
+def _yarn(scaling: RopeScaling | None) -> Yarn | None:
+    """Scores sharpened as a whole: the one form that llama.cpp computes too."""
+    return None if scaling is None else Yarn(**scaling.model_dump(), mscale=1.0, mscale_all_dim=1.0)
 
 
 def train(

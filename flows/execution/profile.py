@@ -41,6 +41,7 @@ class Profile(BaseModel):
     cpu_threads: int = Field(1, ge=1, description="threads of a stage; the last bits of its results depend on it")
     micro_rows: int = Field(0, ge=0, description="rows a device holds at once; 0: its whole share of the batch")
     checkpoint_s: float = Field(60, ge=0, description="between two in-progress checkpoints")
+    compile_blocks: bool = Field(False, description="train through torch.compile, on a GPU; the last bits depend on it")
 
     def stage_environment(self) -> dict[str, str]:
         """How stages compute there, as components.stage and components.training.execution read it."""
@@ -48,6 +49,7 @@ class Profile(BaseModel):
             "TRIVIUM_CPU_THREADS": str(self.cpu_threads),
             "TRIVIUM_MICRO_ROWS": str(self.micro_rows),
             "TRIVIUM_CHECKPOINT_S": str(self.checkpoint_s),
+            "TRIVIUM_COMPILE_BLOCKS": str(int(self.compile_blocks)),
         }
 
     def stage_slots(self, stage: str) -> int:

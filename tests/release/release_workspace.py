@@ -111,6 +111,8 @@ def _trained(stage: str, loss_weights: str, domain: str) -> dict[str, Any]:
         "mixture": {domain: 0.8, "stem": 0.2},
         "loss_weights": loss_weights,
         "rope_theta": 10000.0,
+        "rope_scaling": None,
+        "float8": False,
         "schedule": {"phase": "decay", "start": 1.0, "end": 0.05, "warmup_share": 0.0},
     }
 

@@ -48,6 +48,12 @@ def change(tree: dict[str, Any], dotted: str, value: object) -> dict[str, Any]:
         ("curriculum.stem.init_from", "agentic", ["curriculum.stem.init_from", "'agentic'", "commonsense"]),
         ("curriculum.stem.sequence_tokens", 700, ["curriculum.stem.sequence_tokens", "700", "tokens.row_tokens"]),
         ("curriculum.stem.rope_theta", 500.0, ["curriculum.stem.rope_theta", "may only grow"]),
+        ("curriculum.stem.rope_scaling", {"factor": 2, "original_max_position_embeddings": 128}, ["beyond", "factor"]),
+        (
+            "curriculum.stem.rope_scaling",
+            {"factor": 4, "original_max_position_embeddings": 512},
+            ["curriculum.longcontext.rope_scaling", "takes back the stretch of stem", "at least 4"],
+        ),
         ("curriculum.stem.mixture", {"stem": 0.4}, ["curriculum.stem", "sum to 0.4"]),
         ("curriculum.agentic.agent_tokens", "data/tokens/manifest.json", ["curriculum.agentic", "agent_tokens"]),
         ("curriculum.agentic.schedule.start", 0.5, ["curriculum.agentic.schedule.start", "must not jump"]),

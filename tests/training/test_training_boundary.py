@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from training_workspace import FIRST_STEPS, raw_params, write_shards
+from training_workspace import FIRST_STEPS, TOKENIZER_SHA256, raw_params, write_shards
 
 from components.lineage import MANIFEST
 from components.params import BadInput, parse
 from components.training.boundary import order_seed, plan_stage, require_free
+from components.training.checkpoint import write_initial
 from components.training.execution import Execution
 from components.training.layout import CHECKPOINTS
+from model.config import Yarn
+from model.hf import load_pretrained
 
 
 def edit_manifest(directory: Path, **facts: Any) -> None:
@@ -120,6 +124,13 @@ def test_rope_base_shrinks(workspace: Path) -> None:
     refuse("first", r"curriculum\.first\.rope_theta = 5000\.0: below the 10000\.0 of checkpoints/init", change)
 
 
+def test_a_stretch_is_taken_back(workspace: Path) -> None:
+    model = load_pretrained(CHECKPOINTS / "init")
+    model.config = replace(model.config, rope_scaling=Yarn(factor=4.0, original_max_position_embeddings=32))
+    write_initial(model, tokenizer_sha256=TOKENIZER_SHA256)
+    refuse("first", r"curriculum\.first\.rope_scaling = None: checkpoints/init was stretched by 4 from 32 tokens")
+
+
 def test_learning_rate_jumps(workspace: Path) -> None:
     become_first(workspace, schedule_end=0.5)
     refuse("second", r"curriculum\.second\.schedule\.start = 1\.0: first ended at 0\.5")
@@ -165,6 +176,13 @@ def test_execution_settings_that_cannot_be_used(variable: str, value: str, messa
 
 
 def test_a_batch_that_the_devices_cannot_share() -> None:
-    Execution(world_size=3).check(batch_rows=6, where="curriculum.x")
+    Execution(world_size=3).check(batch_rows=6, where="curriculum.x", has_gpu=False)
     with pytest.raises(BadInput, match=r"curriculum\.x\.batch_rows = 6: does not divide over WORLD_SIZE = 4"):
-        Execution(world_size=4).check(batch_rows=6, where="curriculum.x")
+        Execution(world_size=4).check(batch_rows=6, where="curriculum.x", has_gpu=False)
+
+
+def test_compiled_blocks_need_a_gpu() -> None:
+    execution = Execution.from_environment({"TRIVIUM_COMPILE_BLOCKS": "1"})
+    execution.check(batch_rows=6, where="curriculum.x", has_gpu=True)
+    with pytest.raises(BadInput, match="TRIVIUM_COMPILE_BLOCKS = 1: packed documents compile on a GPU alone"):
+        execution.check(batch_rows=6, where="curriculum.x", has_gpu=False)

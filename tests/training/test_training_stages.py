@@ -14,7 +14,10 @@ import torch
 from ports import free_ports
 from stage_workspace import StageRunner, file_bytes, finish
 from training_workspace import FIRST_STEPS, build_workspace, raw_params, steps_saved, wait_for
+from transformers import AutoModelForCausalLM
 
+from model import gguf
+from model.config import Yarn
 from model.hf import load_pretrained
 
 OUTPUTS = ("checkpoints", "metrics", "plots")
@@ -61,6 +64,32 @@ def test_it_learns_and_says_what_it_did(finished: Path) -> None:
     assert metrics["final_loss"] < curve[0][1] - 1
     assert load_pretrained(finished / "checkpoints/second").config.rope_theta == 20000.0
     assert not list((finished / "home/progress").iterdir())
+
+
+def test_a_stretched_stage_in_8_bits_leaves_a_checkpoint_like_any_other(
+    tmp_path: Path, finished: Path, runner: StageRunner
+) -> None:
+    pytest.importorskip("torchao")
+    raw = raw_params()
+    # Matrix units take multiples of 16 alone.
+    raw["model"] |= {"num_attention_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16, "qk_nope_head_dim": 12}
+    raw["curriculum"]["first"]["token_budget"] = 10 * 128
+    stretch = {"factor": 2.0, "original_max_position_embeddings": 32}
+    raw["curriculum"]["second"] |= {"rope_theta": 10000.0, "rope_scaling": stretch, "float8": True}
+    build_workspace(tmp_path, raw)
+    for name in ("first", "second"):
+        runner.run(tmp_path, "pretrain", name)
+    model = load_pretrained(tmp_path / "checkpoints/second")
+    assert model.config.rope_scaling == Yarn(**stretch, mscale=1.0, mscale_all_dim=1.0)
+    assert set(model.state_dict()) == set(load_pretrained(finished / "checkpoints/second").state_dict())
+    first, second = json.loads((tmp_path / "checkpoints/second/manifest.json").read_text())["facts"]["curriculum"]
+    assert (first["rope_scaling"], first["float8"]) == (None, False)
+    assert (second["rope_scaling"], second["float8"]) == (stretch, True)
+    gguf.export(model, tmp_path / "artifacts/tokenizer/tokenizer.json", "", tmp_path / "small.gguf", "f32", "small")
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "checkpoints/second", dtype=torch.float32)
+    ids_BL = torch.arange(60)[None] % 250
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids_BL), theirs(ids_BL).logits, rtol=1e-4, atol=1e-5)
 
 
 def test_whoever_may_read_other_files_may_read_these(finished: Path) -> None:
