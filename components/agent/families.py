@@ -12,6 +12,7 @@ from components.agent.factbook import Knowledge
 from components.agent.lookups import lookup_families
 from components.agent.mathematics import mathematics_families
 from components.agent.research.families import research_families
+from components.agent.textworlds import absent_textworlds, textworld_families
 from components.agent.worlds.families import world_families
 from components.params import BadInput
 from components.validation import suggest
@@ -27,14 +28,19 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         *cot_families(),
         *world_families(),
         *research_families(knowledge),
+        *textworld_families(),
     ]
     return {family.name: family for family in families}
 
 
 def choose_families(families: dict[str, TaskFamily], names: Iterable[str], field: str) -> dict[str, TaskFamily]:
-    """The families called `names`. Raises BadInput naming `field` of params.yaml for one that does not exist."""
+    """The families called `names`. Raises BadInput naming `field` of params.yaml for one that does not exist, or not on
+    this machine."""
     chosen = list(names)
+    absent = absent_textworlds()
     for name in chosen:
+        if name not in families and name in absent:
+            raise BadInput(f"{field}: task family {name!r} {absent[name]}")
         if name not in families:
             raise BadInput(f"{field}: no task family {name!r}; {suggest(name, sorted(families))}")
     return {name: families[name] for name in chosen}

@@ -1,0 +1,64 @@
+"""A kind of text world as a task family: games drawn until one is won in few enough turns."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from components.agent.draws import named_rng, split_of
+from components.agent.environment import Environment, Oracle, Split, Task, pose
+from components.agent.textworlds.thoughts import Player, Stuck, play
+from components.agent.textworlds.world import ExpressSession, WorldEnvironment
+from components.params import Stream
+
+MAX_TURNS = 16  # of an oracle that takes no wrong step; one and its way back take two more
+# The simulator's own folds begin there. Two small worlds of both folds can look alike, so the words decide as well.
+_SEEDS = {"train": range(0, 10_000), "heldout": range(20_000, 30_000)}
+_LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpressFamily:
+    """Games of TextWorldExpress, played from what is seen."""
+
+    name: str
+    player: Player
+    domain: Stream = "tool"
+
+    def sample(self, seed: int, split: Split) -> Task:
+        rng = named_rng(self.name, split, seed)
+        while True:
+            settings, number = rng.choice(self.player.settings), rng.choice(_SEEDS[split])
+            session = ExpressSession(self.player.game, settings, number, split)
+            payload: dict[str, Any] = {
+                "settings": settings,
+                "game": number,
+                "task": session.task,
+                "look": session.first_look,
+                "licence": _LICENCE,
+                "source_uri": "package:textworld-express",
+            }
+            prompt = f"{session.task}\n{session.first_look}"
+            if split_of(self.name, prompt) == split and self._is_won(payload, session):
+                break
+        return pose(self, seed, split, prompt=prompt, tools=self.player.tools, payload=payload)
+
+    def start(self, task: Task) -> Environment:
+        session = ExpressSession(self.player.game, task.payload["settings"], task.payload["game"], task.split)
+        return WorldEnvironment(tools=task.tools, session=session)
+
+    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+        return play(self.player, task.payload["task"], task.payload["look"], rng, wrong_branch)
+
+    def _is_won(self, payload: dict[str, Any], session: ExpressSession) -> bool:
+        """Whether the player wins this game, at its plainest, in MAX_TURNS and not at once."""
+        environment = WorldEnvironment(tools=self.player.tools, session=session)
+        oracle = play(self.player, payload["task"], payload["look"], random.Random(0), False)
+        try:
+            step, calls = next(oracle), 0
+            while step.call is not None and calls < MAX_TURNS:
+                step, calls = oracle.send(environment.execute(step.call)), calls + 1
+        except Stuck:
+            return False
+        return step.call is None and environment.won and calls > self.player.sure_slips
