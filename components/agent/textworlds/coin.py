@@ -22,8 +22,8 @@ class CoinPlayer:
     game = "coin"
     settings = tuple(
         f"numLocations={rooms},numDistractorItems={others},includeDoors={doors},limitInventorySize=0"
-        for rooms in (3, 4, 5, 6)
-        for others in (0, 3)
+        for rooms in (4, 5, 6)
+        for others in (0, 2, 4)
         for doors in (0, 1)
     )
     tools: tuple[ToolSpec, ...] = (act_tool("look around, move WAY, open door to WAY, take THING"),)

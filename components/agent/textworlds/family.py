@@ -12,7 +12,7 @@ from components.agent.textworlds.thoughts import Player, Stuck, play
 from components.agent.textworlds.world import ExpressSession, WorldEnvironment
 from components.params import Stream
 
-MAX_TURNS = 16  # of an oracle that takes no wrong step; one and its way back take two more
+MAX_TURNS = 16  # calls in which a game is won when it is drawn; told in other words it may go another way
 # The simulator's own folds begin there. Two small worlds of both folds can look alike, so the words decide as well.
 _SEEDS = {"train": range(0, 10_000), "heldout": range(20_000, 30_000)}
 _LICENCE = "Apache-2.0"

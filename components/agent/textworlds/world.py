@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from components.agent.calculator import CALCULATOR, calculate
@@ -24,7 +25,7 @@ class Happened:
 
 
 class Session(Protocol):
-    """One running game. Sessions of one process share a JVM and nothing else."""
+    """One running game, whatever other games the process plays."""
 
     @property
     def task(self) -> str:
@@ -40,24 +41,46 @@ class Session(Protocol):
 class ExpressSession:
     """A game of TextWorldExpress (Jansen and Côté, 2022): `game` with `settings` like `numLocations=4`, from a seed.
 
-    The train split plays the simulator's train fold, the held-out split its test fold.
+    The train split plays the simulator's train fold, the held-out split its test fold. The simulator keeps parts of a
+    game in one place for all games of its Java machine, so one is live at a time: a game that was put aside for another
+    is started anew and its commands are given again. Started from its seed, a game always goes the same way.
     """
 
     def __init__(self, game: str, settings: str, seed: int, split: Split) -> None:
-        from textworld_express.constants import JAR_PATH
-
-        self._game = jvm(JAR_PATH).textworldexpress.runtime.PythonInterface()
-        fault = self._game.load(game, settings)
-        assert not fault, fault
-        fold = "train" if split == "train" else "test"
-        started: dict[str, Any] = json.loads(self._game.generateNewGameJSON(seed, fold, False))
-        self.task = tidy(str(self._game.getTaskDescription()))
+        self._game, self._settings, self._seed = game, settings, seed
+        self._fold = "train" if split == "train" else "test"
+        self._given: list[str] = []
+        started = self._start()
+        self.task = tidy(str(_simulator().getTaskDescription()))
         self.first_look = tidy(started["observation"])
 
+    def _start(self) -> dict[str, Any]:
+        global _live
+        fault = _simulator().load(self._game, self._settings)
+        assert not fault, fault
+        _live = self
+        started: dict[str, Any] = json.loads(_simulator().generateNewGameJSON(self._seed, self._fold, False))
+        return started
+
     def act(self, command: str) -> Happened:
-        after: dict[str, Any] = json.loads(self._game.stepJSON(command))
+        if _live is not self:
+            self._start()
+            for before in self._given:
+                _simulator().stepJSON(before)
+        self._given.append(command)
+        after: dict[str, Any] = json.loads(_simulator().stepJSON(command))
         won = bool(after["tasksuccess"])
         return Happened(text=tidy(after["observation"]), won=won, over=won or bool(after["taskfailure"]))
+
+
+_live: ExpressSession | None = None  # the game the simulator of this process is at
+
+
+@cache
+def _simulator() -> Any:
+    from textworld_express.constants import JAR_PATH
+
+    return jvm(JAR_PATH).textworldexpress.runtime.PythonInterface()
 
 
 def tidy(text: str) -> str:

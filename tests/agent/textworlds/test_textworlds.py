@@ -124,7 +124,7 @@ def test_baselines_win_nothing(name: str) -> None:
 @played
 def test_games_side_by_side_do_not_touch_each_other() -> None:
     """The loop plays in lock-step: what one game sees is what it sees alone."""
-    tasks = [FAMILIES[name].sample(0, "train") for name in NAMES]
+    tasks = [FAMILIES[name].sample(seed, "train") for seed in range(SEEDS) for name in NAMES]
     together = run_episodes(OraclePolicy(FAMILIES), tasks, families=FAMILIES, max_turns=MAX_TURNS + 1)
     for task, episode in zip(tasks, together, strict=True):
         (alone,) = run_episodes(OraclePolicy(FAMILIES), [task], families=FAMILIES, max_turns=MAX_TURNS + 1)
