@@ -21,9 +21,9 @@ _OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m")
 def lacking(package: str) -> str | None:
     """What is missing to run the simulator of `package` and how to get it, or None."""
     if find_spec(package) is None or find_spec("py4j") is None:
-        return f"needs the package {package}; pip install 'trivium[{EXTRA}]'"
+        return f"needs the package {package}; pip install '.[{EXTRA}]'"
     if _java() is None:
-        return f"needs Java; pip install 'trivium[{EXTRA}]' brings one, or put `java` on the PATH"
+        return f"needs Java; pip install '.[{EXTRA}]' brings one, or put `java` on the PATH"
     return None
 
 
