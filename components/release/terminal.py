@@ -33,24 +33,23 @@ def converse(session: ChatSession) -> int:
     import readline  # noqa: F401  # gives input() editing and history
 
     console = Console(highlight=False)
-    console.print(f"{session.name} ({session.status}), context {session.context_tokens:,} tokens. {HELP}", markup=False)
-    while True:
-        try:
-            text = input("you> ").strip()
-        except (EOFError, KeyboardInterrupt):
-            console.print()
-            return 0
-        if text == "/quit":
-            return 0
-        if text == "/reset":
-            session.reset()
-            console.print("The conversation is forgotten.", style="dim")
-        elif text.split()[:1] == ["/tools"]:
-            _tools(session, text.split()[1:], console)
-        elif text.startswith("/"):
-            console.print(HELP, style="dim", markup=False)
-        elif text:
-            _answer(session, text, console)
+    try:  # around all of it: Ctrl-C may also come between the greeting and the first prompt
+        console.print(
+            f"{session.name} ({session.status}), context {session.context_tokens:,} tokens. {HELP}", markup=False
+        )
+        while (text := input("you> ").strip()) != "/quit":
+            if text == "/reset":
+                session.reset()
+                console.print("The conversation is forgotten.", style="dim")
+            elif text.split()[:1] == ["/tools"]:
+                _tools(session, text.split()[1:], console)
+            elif text.startswith("/"):
+                console.print(HELP, style="dim", markup=False)
+            elif text:
+                _answer(session, text, console)
+    except (EOFError, KeyboardInterrupt):
+        console.print()
+    return 0
 
 
 def answer_once(session: ChatSession, text: str) -> int:
