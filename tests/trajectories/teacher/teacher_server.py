@@ -67,7 +67,7 @@ class TeacherServer:
         self._thread.start()
 
     def endpoint(self, **change: Any) -> TeacherEndpoint:
-        return TeacherEndpoint(**{"url": self.url, "attempts": 4, "first_wait_s": 0.0, "timeout_s": 5.0} | change)
+        return TeacherEndpoint(**{"url": self.url, "attempts": 4, "first_wait_s": 0.0, "timeout_s": 60.0} | change)
 
     def stop(self) -> None:
         if self._thread.is_alive():
