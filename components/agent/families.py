@@ -37,10 +37,10 @@ def choose_families(families: dict[str, TaskFamily], names: Iterable[str], field
     """The families called `names`. Raises BadInput naming `field` of params.yaml for one that does not exist, or not on
     this machine."""
     chosen = list(names)
-    absent = absent_textworlds()
     for name in chosen:
-        if name not in families and name in absent:
-            raise BadInput(f"{field}: task family {name!r} {absent[name]}")
         if name not in families:
+            absent = absent_textworlds()
+            if name in absent:
+                raise BadInput(f"{field}: task family {name!r} {absent[name]}")
             raise BadInput(f"{field}: no task family {name!r}; {suggest(name, sorted(families))}")
     return {name: families[name] for name in chosen}

@@ -106,15 +106,18 @@ class PackageFamily(ABC):
         }
 
     def start(self, task: Task) -> PackageEnvironment:
+        return PackageEnvironment(**self.surroundings(task))
+
+    def surroundings(self, task: Task) -> dict[str, Any]:
+        """What every environment of a task is made of: the package with its fault and the suite that is run."""
         package = load_package(task.payload["package"])
-        suite = next(suite for suite in package.spec.suites if suite.tests == task.payload["tests"])
-        return PackageEnvironment(
-            tools=task.tools,
-            workshop=self.workshop,
-            package=package,
-            suite=suite,
-            changed={task.payload["module"]: broken_source(task.payload)},
-        )
+        return {
+            "tools": task.tools,
+            "workshop": self.workshop,
+            "package": package,
+            "suite": next(suite for suite in package.spec.suites if suite.tests == task.payload["tests"]),
+            "changed": {task.payload["module"]: broken_source(task.payload)},
+        }
 
     def find(
         self, rng: random.Random, route: Route, seen: Observation, *, opens: bool = False

@@ -89,16 +89,9 @@ class LocaliseFamily(PackageFamily):
         return pose(self, seed, split, prompt=prompt, tools=self.tools, payload=payload)
 
     def start(self, task: Task) -> LocaliseEnvironment:
-        environment, payload = super().start(task), task.payload
+        payload = task.payload
         return LocaliseEnvironment(
-            tools=environment.tools,
-            workshop=environment.workshop,
-            package=environment.package,
-            suite=environment.suite,
-            changed=environment.changed,
-            module=payload["module"],
-            function=payload["function"],
-            line=payload["line"],
+            **self.surroundings(task), module=payload["module"], function=payload["function"], line=payload["line"]
         )
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
