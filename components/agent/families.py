@@ -9,6 +9,7 @@ from components.agent.code import code_families
 from components.agent.cot import cot_families
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
+from components.agent.gym import absent_gym, gym_families
 from components.agent.lookups import lookup_families
 from components.agent.mathematics import mathematics_families
 from components.agent.research.families import research_families
@@ -29,6 +30,7 @@ def load_families(knowledge: Knowledge) -> dict[str, TaskFamily]:
         *world_families(),
         *research_families(knowledge),
         *textworld_families(),
+        *gym_families(),
     ]
     return {family.name: family for family in families}
 
@@ -39,7 +41,7 @@ def choose_families(families: dict[str, TaskFamily], names: Iterable[str], field
     chosen = list(names)
     for name in chosen:
         if name not in families:
-            absent = absent_textworlds()
+            absent = absent_textworlds() | absent_gym()
             if name in absent:
                 raise BadInput(f"{field}: task family {name!r} {absent[name]}")
             raise BadInput(f"{field}: no task family {name!r}; {suggest(name, sorted(families))}")
