@@ -188,13 +188,9 @@ class RopeScaling(_Section):
         ge=16, description="tokens of context the model was trained on before"
     )
 
-    def grows_into(self, later: RopeScaling | None) -> bool:
-        """Whether a model stretched like this may go on with `later`: the same context, stretched no less."""
-        return (
-            later is not None
-            and later.factor >= self.factor
-            and later.original_max_position_embeddings == self.original_max_position_embeddings
-        )
+    def goes_on_from(self, factor: float, original_max_position_embeddings: int) -> bool:
+        """Whether a model so stretched may go on with this: the same context, stretched no less."""
+        return self.factor >= factor and self.original_max_position_embeddings == original_max_position_embeddings
 
 
 class CurriculumStage(_Section):
@@ -323,11 +319,12 @@ class Params(_Section):
                     f"{where}.rope_theta is {stage.rope_theta}, below the {before.rope_theta} of "
                     f"{stage.init_from}; the base may only grow"
                 )
-            if before and before.rope_scaling and not before.rope_scaling.grows_into(stage.rope_scaling):
+            stretched = before.rope_scaling if before else None
+            if stretched and not (stage.rope_scaling and stage.rope_scaling.goes_on_from(**stretched.model_dump())):
                 raise ValueError(
                     f"{where}.rope_scaling takes back the stretch of {stage.init_from}; keep its "
-                    f"original_max_position_embeddings = {before.rope_scaling.original_max_position_embeddings} and a "
-                    f"factor of at least {before.rope_scaling.factor:g}"
+                    f"original_max_position_embeddings = {stretched.original_max_position_embeddings} and a "
+                    f"factor of at least {stretched.factor:g}"
                 )
             seen.add(name)
         for field in ("candidate", "baseline"):

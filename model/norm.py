@@ -22,6 +22,8 @@ class RMSNorm(nn.Module):
         if torch.compiler.is_compiling():
             # A compiler fuses torch's own derivative. Capturing ours, torch 2.11 loses its gradients without a word.
             return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        if not torch.is_grad_enabled():
+            return _normalised(x, self.weight, self.eps)[0]  # the same bits without autograd's call, a third of it
         normed: Tensor = _RMSNorm.apply(x, self.weight, self.eps)
         return normed
 
@@ -32,10 +34,9 @@ class _RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        x32 = _wide(x)
-        inverse = x32.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+        out, inverse = _normalised(x, weight, eps)
         ctx.save_for_backward(x, weight, inverse)
-        return (x32 * inverse).mul_(weight).to(x.dtype)
+        return out
 
     @staticmethod
     @once_differentiable
@@ -49,6 +50,13 @@ class _RMSNorm(torch.autograd.Function):
         shared = (d_normed * normed).mean(dim=-1, keepdim=True)
         d_x = torch.addcmul(d_normed, normed, shared, value=-1).mul_(inverse)
         return d_x.to(x.dtype), d_weight.to(weight.dtype), None
+
+
+def _normalised(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The normed input, and the inverse of its root mean square in float32 or wider."""
+    x32 = _wide(x)
+    inverse = x32.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+    return (x32 * inverse).mul_(weight).to(x.dtype), inverse
 
 
 def _wide(x: Tensor) -> Tensor:

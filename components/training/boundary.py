@@ -16,7 +16,7 @@ from typing import Any
 
 from components.home import home
 from components.lineage import Manifest, read_manifest, sha256_file, stage_identity, verify
-from components.params import BadInput, CurriculumStage, Params, RopeScaling, find_stage
+from components.params import BadInput, CurriculumStage, Params, find_stage
 from components.training.layout import (
     CHECKPOINTS,
     INIT,
@@ -116,13 +116,14 @@ def _check_model(params: Params, stage: CurriculumStage, predecessor: Path, wher
             "the base may only grow along the curriculum"
         )
     yarn = config.rope_scaling
-    if yarn is not None:
-        found = RopeScaling(factor=yarn.factor, original_max_position_embeddings=yarn.original_max_position_embeddings)
-        if not found.grows_into(stage.rope_scaling):
-            raise BadInput(
-                f"{where}.rope_scaling = {stage.rope_scaling!r}: {predecessor} was stretched by {yarn.factor:g} from "
-                f"{yarn.original_max_position_embeddings} tokens; keep that or stretch further"
-            )
+    if yarn is None:
+        return
+    original_tokens = yarn.original_max_position_embeddings
+    if stage.rope_scaling is None or not stage.rope_scaling.goes_on_from(yarn.factor, original_tokens):
+        raise BadInput(
+            f"{where}.rope_scaling = {stage.rope_scaling!r}: {predecessor} was stretched by {yarn.factor:g} from "
+            f"{original_tokens} tokens; keep that or stretch further"
+        )
 
 
 def read_config(checkpoint: Path) -> MLAConfig:

@@ -5,6 +5,7 @@ An execution profile (infra/profiles/) sets these variables; each has a default 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,12 +31,12 @@ class Execution:
         Raises BadInput naming the variable that cannot be used.
         """
         return cls(
-            micro_rows=int(_number(environment, "TRIVIUM_MICRO_ROWS", 0, least=0)) or None,
-            checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60, least=0),
-            compile_blocks=bool(_number(environment, "TRIVIUM_COMPILE_BLOCKS", 0, least=0)),
-            rank=int(_number(environment, "RANK", 0, least=0)),
-            world_size=int(_number(environment, "WORLD_SIZE", 1, least=1)),
-            local_world_size=int(_number(environment, "LOCAL_WORLD_SIZE", 1, least=1)),
+            micro_rows=_whole(environment, "TRIVIUM_MICRO_ROWS", 0) or None,
+            checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60),
+            compile_blocks=bool(_whole(environment, "TRIVIUM_COMPILE_BLOCKS", 0, most=1)),
+            rank=_whole(environment, "RANK", 0),
+            world_size=_whole(environment, "WORLD_SIZE", 1, least=1),
+            local_world_size=_whole(environment, "LOCAL_WORLD_SIZE", 1, least=1),
         )
 
     def check(self, *, batch_rows: int, where: str, has_gpu: bool) -> None:
@@ -52,12 +53,24 @@ class Execution:
             )
 
 
-def _number(environment: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+def _whole(environment: Mapping[str, str], name: str, default: int, *, least: int = 0, most: float = math.inf) -> int:
+    value = _number(environment, name, default, least=least, most=most)
+    if value != int(value):
+        raise BadInput(f"{name} = {environment[name]!r}: must be a whole number")
+    return int(value)
+
+
+def _number(
+    environment: Mapping[str, str], name: str, default: float, *, least: float = 0, most: float = math.inf
+) -> float:
     text = environment.get(name)
     try:
         value = default if text is None else float(text)
     except ValueError:
         raise BadInput(f"{name} = {text!r}: not a number") from None
-    if value < least:
-        raise BadInput(f"{name} = {text!r}: must be at least {least:g}")
+    if not math.isfinite(value):
+        raise BadInput(f"{name} = {text!r}: must be finite")
+    if not least <= value <= most:
+        above = f" and at most {most:g}" if math.isfinite(most) else ""
+        raise BadInput(f"{name} = {text!r}: must be at least {least:g}{above}")
     return value

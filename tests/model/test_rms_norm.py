@@ -28,6 +28,14 @@ def test_value_and_gradients_are_those_of_torchs_norm(dtype: torch.dtype, tolera
         torch.testing.assert_close(one.double(), other, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_bits_do_not_depend_on_whether_gradients_are_wanted(dtype: torch.dtype) -> None:
+    norm, x = norm_and_input(dtype)
+    with torch.no_grad():
+        without = norm(x)
+    assert torch.equal(without, norm(x))
+
+
 def test_autocast_does_not_reach_into_it() -> None:
     norm, x = norm_and_input(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):

@@ -124,11 +124,17 @@ def test_rope_base_shrinks(workspace: Path) -> None:
     refuse("first", r"curriculum\.first\.rope_theta = 5000\.0: below the 10000\.0 of checkpoints/init", change)
 
 
-def test_a_stretch_is_taken_back(workspace: Path) -> None:
+@pytest.mark.parametrize(("factor", "original_tokens"), [(4.0, 32), (1.0, 8)])  # the second no stage could ask for
+def test_a_stretch_is_taken_back(workspace: Path, factor: float, original_tokens: int) -> None:
     model = load_pretrained(CHECKPOINTS / "init")
-    model.config = replace(model.config, rope_scaling=Yarn(factor=4.0, original_max_position_embeddings=32))
+    stretch = Yarn(factor=factor, original_max_position_embeddings=original_tokens)
+    model.config = replace(model.config, rope_scaling=stretch)
     write_initial(model, tokenizer_sha256=TOKENIZER_SHA256)
-    refuse("first", r"curriculum\.first\.rope_scaling = None: checkpoints/init was stretched by 4 from 32 tokens")
+    refuse(
+        "first",
+        rf"curriculum\.first\.rope_scaling = None: checkpoints/init was stretched by {factor:g} "
+        f"from {original_tokens} tokens",
+    )
 
 
 def test_learning_rate_jumps(workspace: Path) -> None:
@@ -168,6 +174,9 @@ def test_disk_too_small_for_checkpoints(tmp_path: Path) -> None:
     [
         ("TRIVIUM_MICRO_ROWS", "two", "TRIVIUM_MICRO_ROWS = 'two': not a number"),
         ("TRIVIUM_CHECKPOINT_S", "-1", "TRIVIUM_CHECKPOINT_S = '-1': must be at least 0"),
+        ("TRIVIUM_CHECKPOINT_S", "nan", "TRIVIUM_CHECKPOINT_S = 'nan': must be finite"),
+        ("TRIVIUM_COMPILE_BLOCKS", "2", "TRIVIUM_COMPILE_BLOCKS = '2': must be at least 0 and at most 1"),
+        ("TRIVIUM_MICRO_ROWS", "2.5", "TRIVIUM_MICRO_ROWS = '2.5': must be a whole number"),
     ],
 )
 def test_execution_settings_that_cannot_be_used(variable: str, value: str, message: str) -> None:
