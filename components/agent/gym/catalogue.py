@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from components.agent.environment import TaskFamily
-from components.agent.gym import arithmetic
+from components.agent.gym import arithmetic, digits, rows
 from components.agent.gym.family import GymFamily, Lesson
 from components.agent.gym.items import Item, Source, lacking
 from components.params import Stream
@@ -36,6 +36,16 @@ _FAMILIES = (
     _row("simple_equations", "math", arithmetic.linear_equation, "equation", "variable"),
     _row("leg_counting", "math", arithmetic.legs, "animals", max_animals=6),
     _row("simple_geometry", "math", arithmetic.last_angle, "n_sides", "known_angles"),
+    _row("base_conversion", "cot", digits.base_conversion, "source_repr", "source_base", "target_base",
+         min_value=20, max_value=5000),
+    _row("count_bits", "cot", digits.count_bits, "number", min_n=9, max_n=4095),
+    _row("prime_factorization", "cot", digits.prime_factorization, "number", min_value=8, max_value=5000),
+    _row("number_sorting", "cot", rows.number_sorting, "original_numbers", "direction", min_numbers=4),
+    _row("word_sorting", "cot", rows.word_sorting, "transformed_words", "direction", min_words=4),
+    _row("number_filtering", "cot", rows.number_filtering, "original_numbers", "filter_value", "operation",
+         min_numbers=4),
+    _row("letter_counting", "cot", rows.letter_counting, "target_letter", "span", max_words=12),
+    _row("spell_backward", "cot", rows.spell_backward, "word", min_word_len=5),
 )  # fmt: skip
 
 
