@@ -49,6 +49,8 @@ lock: $(VENV)/dev  ## Resolve the dependencies anew and write requirements/
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --no-emit-package triton -o requirements/runtime.txt
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --extra production --no-emit-package triton -c requirements/runtime.txt -o requirements/production.txt
 	uv pip compile --quiet pyproject.toml --extra evaluation --extra gpu --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	sed -n 's/^reasoning-gym = \["\(.*\)"\].*/\1/p' pyproject.toml | uv pip compile --quiet - -c requirements/dev.txt \
+	  $$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements/dev.txt) -o requirements/reasoning-gym.txt
 
 clean: down  ## Stop the services and delete what this clone made: services' data, caches, stage outputs
 	rm -rf .trivium .dvc/cache .dvc/tmp data artifacts checkpoints metrics plots release dvc.lock
@@ -64,7 +66,9 @@ $(VENV)/runtime: requirements/runtime.txt | $(VENV)/bin/python
 	@$(PIP) install --no-deps --require-hashes -r $<
 	@touch $@
 
-$(VENV)/dev: requirements/dev.txt $(VENV)/runtime
+$(VENV)/dev: requirements/dev.txt requirements/reasoning-gym.txt $(VENV)/runtime
 	@echo "Installing the test dependencies into $(VENV) ..."
 	@$(PIP) install --no-deps --require-hashes -r $<
+	@command -v cc >/dev/null && $(PIP) install --no-deps --require-hashes -r requirements/reasoning-gym.txt \
+	  || echo "reasoning-gym was not built (it takes a C compiler): tests of its families will be skipped and say so."
 	@touch $@
