@@ -51,5 +51,8 @@ class Source:
         return Item(question=entry["question"].strip(), facts=facts, entry=entry)
 
     def score(self, answer: str, item: Item) -> float:
-        """What the dataset gives for `answer`: 1 for a right one."""
-        return float(self._items.score_answer(answer, item.entry))
+        """What the dataset gives for `answer`: 1 for a right one, nothing for one that it cannot read."""
+        try:
+            return float(self._items.score_answer(answer, item.entry))
+        except ValueError:  # prime_factorization reads its factors with int()
+            return 0.0
