@@ -7,6 +7,7 @@ from components.agent.code.function_repair import CodeRepairFamily
 from components.agent.code.localise import LocaliseFamily
 from components.agent.code.mutants import Workshop
 from components.agent.code.repair import PackageRepairFamily
+from components.agent.code.write_test import WriteTestFamily
 from components.agent.environment import TaskFamily
 
 __all__ = ["PACKAGES", "PackageFamily", "Workshop", "code_families", "package_families"]
@@ -15,7 +16,7 @@ __all__ = ["PACKAGES", "PackageFamily", "Workshop", "code_families", "package_fa
 def package_families(bench: TestBench | None = None) -> list[PackageFamily]:
     """All of them share one workshop, so nothing is run twice."""
     workshop = Workshop(bench)
-    return [PackageRepairFamily(workshop), LocaliseFamily(workshop)]
+    return [PackageRepairFamily(workshop), LocaliseFamily(workshop), WriteTestFamily(workshop)]
 
 
 def code_families() -> list[TaskFamily]:

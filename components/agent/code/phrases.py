@@ -25,6 +25,30 @@ REASONS: dict[str, tuple[str, ...]] = {
     "loop_left": ("`break` ends the loop where it should go on.", "The loop must go on there."),
 }
 
+# What a line that is right may leave untested: said before anything wrong was seen.
+DOUBTS: dict[str, tuple[str, ...]] = {
+    "comparison_boundary": ("A test should stand on that boundary.", "The boundary itself is worth a call."),
+    "comparison_negated": ("It decides between two ways; a call should show which.", "Which way it goes must show."),
+    "boolean_swapped": (
+        "A call should make one of the conditions true and the other not.",
+        "The conditions count apart.",
+    ),
+    "arithmetic_swapped": ("The numbers should differ enough to show the sign.", "What it calculates must show."),
+    "return_none": ("What is given back there must be looked at.", "A call should use what comes back there."),
+    "off_by_one": ("One more or less must make a difference.", "A call should depend on that number."),
+    "dropped_not": ("The `not` there must make a difference.", "A call should go by that condition."),
+    "condition_inverted": ("That condition must make a difference.", "A call should depend on that condition."),
+    "swapped_arguments": ("The order of the arguments must show.", "A call should tell its arguments apart."),
+    "wrong_constant": ("That flag must make a difference.", "A call should depend on that flag."),
+    "removed_statement": ("What that statement does must show.", "A call should need that statement."),
+    "wrong_variable": (
+        "The names there should stand for different values.",
+        "Different values would tell the names apart.",
+    ),
+    "slice_bound": ("The bound of the slice must show.", "A call should need that bound."),
+    "loop_left": ("Something should come after it in the loop.", "The loop must go on after it."),
+}
+
 
 def first_failure(seen: Observation) -> tuple[str, str]:
     """The first failed test and its first error, as the run shows them; empty where it shows none."""
