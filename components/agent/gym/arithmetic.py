@@ -22,6 +22,8 @@ from components.agent.mathematics.rules import (
 )
 
 _RULES: dict[str, Rule] = {"+": ADD, "-": SUBTRACT, "*": MULTIPLY}
+_INVERSE = {"+": "-", "-": "+", "*": "/"}
+_SMALLEST_FACTOR = 13  # equations with smaller ones are those of components.agent.mathematics
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 
 
@@ -30,32 +32,31 @@ def _wrong(name: str, compute: str, lesson: str) -> Misconception:
 
 
 def chain(item: Item) -> Worked | None:
-    """`4 - 5 + 3`, or a product of several factors, term by term."""
+    """`4 - 5 + 3`, or a product of several factors, term by term; checked backwards, from the result to the first."""
     first, *rest = item.facts["expression"].split()
     sheet = Sheet()
-    node = statement = sheet.given(int(first))
-    backwards, terms = [node], 1
-    for sign, number in zip(rest[::2], rest[1::2], strict=True):
-        term, terms = sheet.given(int(number)), terms + 1
-        node = sheet.step(_RULES[sign], node, term, goal=f"the first {in_words(terms)} together")
-        statement += sign + term
-        backwards += [sign, term]
-    # The tail taken together first: a-b+c as a-(b+c).
-    tail = "".join(backwards[2:])
+    node = start = sheet.given(int(first))
+    joined, undone = [], ""
+    for count, (sign, number) in enumerate(zip(rest[::2], rest[1::2], strict=True), start=2):
+        term = sheet.given(int(number))
+        node = sheet.step(_RULES[sign], node, term, goal=f"the first {in_words(count)} together")
+        joined.append(sign + term)
+        undone += _INVERSE[sign] + term
+    tail = "".join(joined[1:])
     return sheet.worked(
         "chain",
         node,
-        statement=f"{node} = {statement}",
+        statement=f"{node}{undone} = {start}",
         analyses=("Term by term, from the left.", "One term after the other.", "From the left to the right."),
         misconceptions=(
-            _wrong("last term left out", "".join(backwards[:-2]), "Every term counts, the last one too"),
-            _wrong("tail taken first", "".join(backwards[:2]) + f"({tail})", "One goes from the left, term by term"),
+            _wrong("last term left out", start + "".join(joined[:-1]), "Every term counts, the last one too"),
+            _wrong("tail taken first", f"{start}{joined[0][0]}({joined[0][1:]}{tail})", "One goes on from the left"),
         ),
     )
 
 
 def expression(item: Item) -> Worked | None:
-    """An expression with brackets, from the inside."""
+    """An expression with brackets, from the inside; checked by undoing the last operation."""
     text = item.facts["expression"]
     sheet = Sheet()
 
@@ -69,7 +70,10 @@ def expression(item: Item) -> Worked | None:
         given = sheet.given(int(ast.literal_eval(tree)))
         return given, given
 
-    asked, over_givens = node_of(ast.parse(text.replace(" ", ""), mode="eval").body)
+    whole = ast.parse(text.replace(" ", ""), mode="eval").body
+    assert isinstance(whole, ast.BinOp), text
+    left, right, sign = node_of(whole.left), node_of(whole.right), _SIGNS[type(whole.op)]
+    asked = sheet.step(_RULES[sign], left[0], right[0], goal="the whole")
     signs = re.findall(r"(?<=[\d)]) ([-+*]) ", text)
     givens = list(sheet.givens)
     flat = [givens[0]]
@@ -78,7 +82,7 @@ def expression(item: Item) -> Worked | None:
     return sheet.worked(
         "expression",
         asked,
-        statement=f"{asked} = {over_givens}",
+        statement=f"{asked}{_INVERSE[sign]}{right[1]} = {left[1]}",
         analyses=("Brackets first, then products, then the rest.", "From the inside of the expression outwards."),
         misconceptions=(
             _wrong("from left to right", "".join(flat), "Brackets and products come before sums"),
@@ -107,32 +111,23 @@ def greatest_common_divisor(item: Item) -> Worked | None:
         statement=f"{divides}; {together} = 1",
         analyses=("Divide and keep what is left.", "Euclid's algorithm fits.", "A common divisor, the greatest."),
         misconceptions=tuple(
-            _wrong("difference taken", f"{one}-{other}", "A difference need not divide the two")
-            for one, other in pairwise(numbers)
+            _wrong("difference taken", f"{larger}-{smaller}", "A difference need not divide the two")
+            for smaller, larger in pairwise(sorted(numbers, key=lambda number: sheet.values[number]))
         ),
     )
 
 
 def least_common_multiple(item: Item) -> Worked | None:
-    """The product over the common divisor, number after number."""
+    """The product of two numbers over their common divisor."""
     sheet = Sheet()
-    numbers = [sheet.given(number) for number in item.facts["numbers"]]
-    node = numbers[0]
-    for count, number in enumerate(numbers[1:], start=2):
-        divisor = sheet.common_divisor(node, number)
-        goal = f"the least common multiple of {'all' if count == len(numbers) else in_words(count)}"
-        node = sheet.step(LCM_FROM_GCD, node, number, divisor, goal=goal)
-    together = "*".join(numbers)
-    over = "; ".join(f"{node} % {number} = 0" for number in numbers)
-    least = numbers[0]
-    for number in numbers[1:]:
-        least = f"lcm({least},{number})"
+    a, b = (sheet.given(number) for number in item.facts["numbers"])
+    divisor = sheet.common_divisor(a, b)
+    node = sheet.step(LCM_FROM_GCD, a, b, divisor, goal="the least common multiple")
     return sheet.worked(
         "lcm",
         node,
-        statement=f"{over}; {node} = {least}",
+        statement=f"{node} % {a} = 0; {node} % {b} = 0; gcd({node}/{a},{node}/{b}) = 1",
         analyses=("First the common divisor, by division.", "A common multiple, the least."),
-        misconceptions=(_wrong("product taken", together, "The product is a common multiple but not the least"),),
     )
 
 
@@ -167,7 +162,7 @@ def linear_equation(item: Item) -> Worked | None:
     variable = item.facts["variable"]
     at = [evaluate(left, {variable: evaluate(str(value))}) for value in range(3)]
     factor, free, total = at[1] - at[0], at[0], evaluate(right)
-    if at[2] - at[1] != factor or free == 0 or abs(factor) == 1:
+    if at[2] - at[1] != factor or free == 0 or abs(factor) < _SMALLEST_FACTOR:
         return None
     sheet = Sheet()
     a, b, c = (sheet.given(int(number)) for number in (factor, free, total))
@@ -191,7 +186,7 @@ def legs(item: Item) -> Worked | None:
         if ANIMALS[animal]:
             counts.append(sheet.given(count))
             each = sheet.given(ANIMALS[animal])
-            node = sheet.step(MULTIPLY, counts[-1], each, goal=f"the legs of each {animal}")
+            node = sheet.step(MULTIPLY, counts[-1], each, goal=f"the {animal} legs")
             groups.append((node, f"{counts[-1]}*{each}"))
     if len(groups) < 2:
         return None
@@ -201,7 +196,7 @@ def legs(item: Item) -> Worked | None:
     return sheet.worked(
         "legs",
         total,
-        statement=f"{total} = {'+'.join(text for _, text in groups)}",
+        statement=f"{total}{''.join('-' + text for _, text in groups[1:])} = {groups[0][1]}",
         analyses=("Each kind of animal, then all together.", "Legs kind by kind.", "How many of each, times its legs."),
         misconceptions=(_wrong("animals counted", "+".join(counts), "Legs are asked for, not animals"),),
     )

@@ -23,14 +23,15 @@ def _row(
     return GymFamily(name=f"gym_{dataset}", source=source, derive=derive, domain=domain)
 
 
-# The settings keep a derivation within what a policy may take in turns and characters.
+# The settings keep a derivation within what a policy may take in turns and characters, and questions apart from those
+# of other families: `arithmetic_three_terms` has three terms, `components.agent.mathematics` smaller numbers.
 _FAMILIES = (
-    _row("chain_sum", "math", arithmetic.chain, "expression", min_terms=3),
+    _row("chain_sum", "math", arithmetic.chain, "expression", min_terms=4),
     _row("products", "math", arithmetic.chain, "expression", min_terms=3, max_terms=4, max_digits=3),
     _row("basic_arithmetic", "math", arithmetic.expression, "expression",
-         min_terms=3, max_digits=3, operators=["+", "-", "*"], allow_negation=False),
-    _row("gcd", "math", arithmetic.greatest_common_divisor, "numbers", max_numbers=3),
-    _row("lcm", "math", arithmetic.least_common_multiple, "numbers", min_value=6, max_value=200, max_numbers=3),
+         min_terms=4, max_digits=3, operators=["+", "-", "*"], allow_negation=False),
+    _row("gcd", "math", arithmetic.greatest_common_divisor, "numbers", min_value=241, max_numbers=3),
+    _row("lcm", "math", arithmetic.least_common_multiple, "numbers", min_value=91, max_value=400),
     _row("fraction_simplification", "math", arithmetic.lowest_terms, "numerator", "denominator", "style",
          max_value=200, min_factor=2, max_factor=40),
     _row("simple_equations", "math", arithmetic.linear_equation, "equation", "variable"),
@@ -39,7 +40,7 @@ _FAMILIES = (
     _row("base_conversion", "cot", digits.base_conversion, "source_repr", "source_base", "target_base",
          min_value=20, max_value=5000),
     _row("count_bits", "cot", digits.count_bits, "number", min_n=9, max_n=4095),
-    _row("prime_factorization", "cot", digits.prime_factorization, "number", min_value=8, max_value=5000),
+    _row("prime_factorization", "cot", digits.prime_factorization, "number", min_value=8, max_value=20000),
     _row("number_sorting", "cot", rows.number_sorting, "original_numbers", "direction", min_numbers=4),
     _row("word_sorting", "cot", rows.word_sorting, "transformed_words", "direction", min_words=4),
     _row("number_filtering", "cot", rows.number_filtering, "original_numbers", "filter_value", "operation",

@@ -21,6 +21,7 @@ from components.agent.gym.family import GymFamily, result_of
 from components.agent.gym.sheet import Worked
 from components.agent.gym.worksheet import Filled
 from components.agent.loop import run_episodes
+from components.agent.mathematics.basic import GCD, LINEAR
 from components.agent.mathematics.solve import MAX_TURNS
 from components.agent.messages import ToolCall
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
@@ -180,6 +181,18 @@ def test_splits_ask_different_things(name: str) -> None:
         asked[split] = {tuple(sorted(GYM[name].source.item(index).question.split())) for index in found}
     assert not asked["train"] & asked["heldout"] and not indices["train"] & indices["heldout"]
     assert len(asked["train"]) >= 120
+
+
+@installed
+def test_no_problem_of_mathematics_is_asked() -> None:
+    """A problem belongs to one split for good, in every family: so ours are others than those of `mathematics`."""
+    rng = random.Random(0)
+    for name, schemas in {"gym_gcd": GCD[:-1], "gym_lcm": GCD[-1:], "gym_simple_equations": LINEAR[:1]}.items():
+        theirs = [schema.draw(rng) for schema in schemas for _ in range(200)]
+        largest = max(givens["a"] for givens in theirs)
+        for seed in range(SEEDS):
+            lesson = _lesson(name, GYM[name].sample(seed, "train").payload["index"])
+            assert isinstance(lesson, Worked) and abs(lesson.derivation.givens["g1"]) > largest
 
 
 @installed
