@@ -11,6 +11,7 @@ import ast
 import builtins
 import copy
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ REQUEST = "request.json"
 _EVALUATOR = "evaluate_here.py"
 _RECORDER = "record_calls"
 _HERE = Path(__file__).parent
-_FILLERS: tuple[object, ...] = (None, 0, 1, 2, -1, True, False, "", "x")
+_Value = str | bool | int | float | None
+_FILLERS: tuple[_Value, ...] = (None, 0, 1, 2, -1, True, False, "", "x")
 _OPEN = ("self", "cls")
 
 
@@ -41,10 +43,14 @@ def evaluate(
     }
     program = (_HERE / "inside_evaluate.py").read_text()
     result = bench.run({**files, _EVALUATOR: program, REQUEST: json.dumps(request)}, [_EVALUATOR], runner="python")
-    if not result.passed or result.truncated:
+    found = re.search(r"^(\[.*\])\s*\Z", result.output, re.MULTILINE)
+    if not result.passed or result.truncated or found is None:
         return None
-    outcomes: list[dict[str, Any]] = json.loads(result.output.splitlines()[-1])
-    return outcomes
+    try:
+        outcomes: list[dict[str, Any]] = json.loads(found[1])
+    except ValueError:  # an expression wrote there itself
+        return None
+    return outcomes if len(outcomes) == len(expressions) else None
 
 
 def show(outcome: Mapping[str, Any]) -> str | None:
@@ -153,7 +159,7 @@ def _number(value: int) -> ast.expr:
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
 
 
-def _other_values(value: object) -> Iterator[object]:
+def _other_values(value: object) -> Iterator[_Value]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):
@@ -212,10 +218,11 @@ def parameters_of(package: Package) -> dict[str, list[str]]:
         if is_test_file(path):
             continue
         for node in ast.walk(ast.parse(text)):
-            for inner in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(inner, FunctionNode) and inner.name == "__init__":
-                    found[node.name] = _parameters(inner)
-            if isinstance(node, FunctionNode):
+            if isinstance(node, ast.ClassDef):
+                for inner in node.body:
+                    if isinstance(inner, FunctionNode) and inner.name == "__init__":
+                        found[node.name] = _parameters(inner)
+            elif isinstance(node, FunctionNode):
                 found.setdefault(node.name, _parameters(node))
     return found
 

@@ -36,7 +36,7 @@ def _outcome(expression: str, names: dict[str, Any]) -> dict[str, Any]:
         shown = repr(value)
     except (MemoryError, RecursionError, _TooLongError):
         return {"stopped": True}
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         kind = type(error)
         where = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return {"raises": where + kind.__qualname__, "says": str(error).partition("\n")[0]}
@@ -59,7 +59,7 @@ def _evaluate(request: dict[str, Any]) -> list[dict[str, Any]]:
     names = {name: value for name, value in names.items() if not name.startswith("__")}
     signal.signal(signal.SIGVTALRM, _stop)
     root = f"{Path.cwd()}/"
-    outcomes = []
+    outcomes: list[dict[str, Any]] = []
     for expression in request["expressions"]:
         reached: set[str] = set()
         if sum("stopped" in outcome for outcome in outcomes) >= _MOST_STOPPED:
