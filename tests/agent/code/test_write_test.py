@@ -145,8 +145,7 @@ def test_a_test_that_notices_too_few_does_not_count(first_of_toolz: WriteTestEnv
     [
         ("exit(0)", "raises SystemExit: 0"),
         ("__import__('os')._exit(0)", "timeout: the expression took too long and was stopped"),
-        ("__import__('atexit').register(print, '[1')", "timeout: the expression took too long and was stopped"),
-        ("__import__('atexit').register(print, '[1, 2]')", "timeout: the expression took too long and was stopped"),
+        ("__import__('sys').__stdout__.write('[1')", "2"),
         ("first(", "raises SyntaxError: '(' was never closed (<string>, line 1)"),
         ("unknown", "raises NameError: name 'unknown' is not defined"),
     ],
