@@ -32,7 +32,7 @@ from components.agent.code.operators import OPERATORS, Mutation, mutations
 from components.agent.code.packages import Package, load_package
 from components.agent.code.survivors import ZSTD_LEVEL, load_survivors
 from components.agent.code.telling import TELLING, Call, Telling, Version, load_telling
-from components.agent.code.written import WRITTEN, again, compose, importable
+from components.agent.code.written import WRITTEN, again, compose, importable, refusal
 from components.corpus.documents import write_lines
 from components.params import BadInput
 
@@ -157,18 +157,21 @@ class Search:
         self, whole: Telling, calls: Mapping[str, str], differing: Mapping[int, Mapping[str, str]]
     ) -> dict[str, tuple[int, ...]]:
         """By call, the versions that a test of it notices; calls whose test does not pass on the original go."""
-        left = list(calls)
-        tests = [
-            compose(self.package, whole.module, f"_{number}", [(one, calls[one])]) for number, one in enumerate(left)
-        ]
-        heads = dict.fromkeys(line for test in tests for line in test.splitlines() if re.match(r"import |from ", line))
-        bodies = [test[test.index("\ndef ") :] for test in tests]
+        tests: dict[str, str] = {}
+        for one, shown in calls.items():
+            text = compose(self.package, whole.module, f"_{len(tests)}", [(one, shown)])
+            if refusal(self.package, text) is None:
+                tests[one] = text
+        heads = dict.fromkeys(
+            line for test in tests.values() for line in test.splitlines() if re.match(r"import |from ", line)
+        )
+        bodies = [test[test.index("\ndef ") :] for test in tests.values()]
         text = "\n".join([*heads, *bodies])
         broken = self._failed(text, {}) | self._failed(text, again(self.package))
         noticed = [self._failed(text, whole.changed(number)) if differing[number] else set() for number in differing]
         return {
             one: tuple(version for version, failed in enumerate(noticed) if number in failed)
-            for number, one in enumerate(left)
+            for number, one in enumerate(tests)
             if number not in broken
         }
 

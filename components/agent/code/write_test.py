@@ -11,14 +11,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from components.agent.code.calls import evaluate, free_names, show
+from components.agent.code.calls import free_names
 from components.agent.code.family import PackageFamily, read_route
 from components.agent.code.packages import definitions, is_test_file, load_package
 from components.agent.code.phrases import DOUBTS, before_look, first_failure
-from components.agent.code.report import show_report
 from components.agent.code.routes import Look, Route, find_route
 from components.agent.code.telling import Call, Telling, load_telling
 from components.agent.code.tools import (
@@ -29,11 +28,11 @@ from components.agent.code.tools import (
     VIEW,
     WRITE_TEST,
     WRITE_TEST_TOOLS,
-    PackageEnvironment,
     search,
     view,
 )
-from components.agent.code.written import WRITTEN, compose, holds, notices, refusal, run_written
+from components.agent.code.writing import WriteTestEnvironment, count_versions
+from components.agent.code.written import compose
 from components.agent.draws import named_rng
 from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task, pose
 from components.agent.messages import ToolCall
@@ -42,79 +41,8 @@ from components.params import BadInput
 _MOST_DRAWS = 200
 _MOST_CALLS = 2  # that one test is made of
 _MOST_LOOKS = 3
-_MOST_EXPRESSION_CHARACTERS = 300
-_MOST_SHOWN_CHARACTERS = 300
+_MISSED_SHARE = 0.2  # of draws among functions that have survivors, which are few
 _SURVIVOR_SHARE = 0.6  # where a function has survivors and other wrong versions
-_ADDRESS = re.compile(r"0x[0-9a-f]+")
-
-
-@dataclass(kw_only=True)
-class WriteTestEnvironment(PackageEnvironment):
-    """A package as it is, and `versions` of it that are wrong: changed files each."""
-
-    module: str
-    versions: tuple[dict[str, str], ...]
-    shows_tests: bool
-    written: str | None = None
-
-    @property
-    def files(self) -> dict[str, str]:
-        return {path: text for path, text in self.package.files.items() if self.shows_tests or not is_test_file(path)}
-
-    def run(self, call: ToolCall) -> Observation:
-        if call.name == EVALUATE.name:
-            return self._evaluate(call.arguments["expression"])
-        if call.name == WRITE_TEST.name:
-            return self._write(call.arguments["text"])
-        if call.name == RUN_MUTANTS.name:
-            return self._run_mutants()
-        if call.name == SUBMIT.name:
-            return self._hand_in()
-        return super().run(call)
-
-    def _evaluate(self, expression: str) -> Observation:
-        if len(expression) > _MOST_EXPRESSION_CHARACTERS:
-            return Observation(status="error", content=f"more than {_MOST_EXPRESSION_CHARACTERS} letters")
-        name = self.package.spec.name
-        outcomes = evaluate(self.workshop.bench, self.package.files, name, self.module, [expression], watch=False)
-        shown = show(outcomes[0]) if outcomes is not None else None
-        if shown is None:
-            return Observation(status="timeout", content="the expression took too long and was stopped")
-        return Observation(status="ok", content=_ADDRESS.sub("0x", shown)[:_MOST_SHOWN_CHARACTERS])
-
-    def _write(self, text: str) -> Observation:
-        if self.submitted:
-            return Observation(status="denied", content="already submitted")
-        fault = refusal(self.package, text)
-        if fault:
-            return Observation(status="error", content=f"{fault}; nothing written")
-        self.written = text
-        return show_report(run_written(self.workshop, self.package, {}, text), WRITTEN)
-
-    def _run_mutants(self) -> Observation:
-        if self.written is None:
-            return Observation(status="error", content="no test is written")
-        if not holds(self.workshop, self.package, self.written):
-            return Observation(status="error", content="the test does not pass on the right version")
-        return Observation(status="ok", content=f"noticed {self._noticed()} of {_versions(len(self.versions))}")
-
-    def _hand_in(self) -> Observation:
-        if self.written is None:
-            return Observation(status="error", content="no test is written")
-        if self.submitted:
-            return Observation(status="denied", content="already submitted")
-        self.submitted = True
-        return Observation(status="ok", content="submitted")
-
-    def _noticed(self) -> int:
-        assert self.written is not None
-        return sum(notices(self.workshop, self.package, changed, self.written) for changed in self.versions)
-
-    def verify(self, answer: str) -> bool:
-        """Whether the submitted test passes on the right version, however that is laid out, and on no wrong one."""
-        if not self.submitted or self.written is None:
-            return False
-        return holds(self.workshop, self.package, self.written) and self._noticed() == len(self.versions)
 
 
 class WriteTestFamily(PackageFamily):
@@ -124,8 +52,9 @@ class WriteTestFamily(PackageFamily):
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
         rows = [row for row in load_telling() if load_package(row.package).spec.split == split]
+        missed = [row for row in rows if any(version.survivor for version in row.versions)]
         for _ in range(_MOST_DRAWS):
-            payload = _draw(rng, rng.choice(rows))
+            payload = _draw(rng, rng.choice(missed if rng.random() < _MISSED_SHARE else rows))
             if payload is not None:
                 return pose(self, seed, split, prompt=_prompt(rng, payload), tools=self.tools, payload=payload)
         raise BadInput(
@@ -177,7 +106,7 @@ class WriteTestFamily(PackageFamily):
             told = yield from self._guess(rng, payload, doubts[0])
             label = _RECOVERY
         at_once = bool(slip) or rng.random() < 0.5  # all calls in the first test, or one more when one was not enough
-        count = f"noticed {len(payload['versions'])} of {_versions(len(payload['versions']))}"
+        count = f"noticed {len(payload['versions'])} of {count_versions(len(payload['versions']))}"
         while len(known) < len(calls):
             for expression in calls[len(known) : len(calls) if at_once else len(known) + 1]:
                 if known and known[-1][0] != expression and not told:
@@ -329,7 +258,7 @@ def _look(files: Mapping[str, str], look: Look) -> str:
 
 def _prompt(rng: random.Random, payload: dict[str, Any]) -> str:
     count, function = len(payload["versions"]), f"{payload['function']} ({payload['module']})"
-    versions = _versions(count)
+    versions = count_versions(count)
     if payload["shows_tests"]:
         return rng.choice(
             (
@@ -348,10 +277,6 @@ def _prompt(rng: random.Random, payload: dict[str, Any]) -> str:
             f"{versions} kept aside.",
         )
     )
-
-
-def _versions(count: int) -> str:
-    return f"{count} wrong version{'s' if count > 1 else ''}"
 
 
 def _slip(rng: random.Random, payload: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ from components.agent.code.mutants import Mutant
 from components.agent.code.packages import is_test_file, load_package
 from components.agent.code.survivors import load_survivors
 from components.agent.code.telling import load_telling
-from components.agent.code.write_test import WriteTestEnvironment, WriteTestFamily
+from components.agent.code.write_test import WriteTestFamily
+from components.agent.code.writing import WriteTestEnvironment
 from components.agent.code.written import compose, holds, importable, notices, refusal
 from components.agent.environment import Observation
 from components.agent.messages import ToolCall
