@@ -45,7 +45,7 @@ _MOST_OTHER_VERSIONS = 6  # mutants of a function beside its survivors
 _MOST_TELLING = 5  # kept of one version
 _MOST_OTHERS = 6  # calls kept that tell nothing apart
 _MOST_VALUE_CHARACTERS = 80
-_UNCLEAR = ("@", "0x", "object at")  # what looks like an address, of mail or of memory
+_UNCLEAR = ("@", "0x", "object at", "/tmp")  # what looks like an address, of mail or of memory; a file's random name
 
 
 class Search:
@@ -125,7 +125,8 @@ class Search:
     def _stated(self, module: str, expressions: Iterable[str]) -> dict[str, str]:
         """Expressions a test can state something about, with what they show: as they are, else listed, else as text."""
         known = importable(self.package, module)
-        left = [one for one in expressions if set(free_names(one)) <= known.keys() and not _is_unclear(one)]
+        left = [one for one in expressions if not _is_unclear(one) and free_names(one)]
+        left = [one for one in left if set(free_names(one)) <= known.keys()]
         found: dict[str, str] = {}
         for wrap in ("{}", "list({})", "str({})"):
             asked = {wrap.format(one): one for one in left}

@@ -201,7 +201,8 @@ def _draw(rng: random.Random, row: Telling) -> dict[str, Any] | None:
         return None
     shown = " ".join([row.function, row.package, *(_look(files, look) for look in route)])
     seen = set(re.findall(r"\w+", shown))
-    usable = [call for call in row.calls if set(free_names(call.expression)) <= seen]  # what nobody saw nobody calls
+    usable = [call for call in row.calls if free_names(call.expression)]
+    usable = [call for call in usable if set(free_names(call.expression)) <= seen]  # what nobody saw nobody calls
     cover = _cover(rng, usable, chosen)
     chosen = [number for number in chosen if any(number in call.notices for call in cover)]
     if not chosen:
