@@ -36,6 +36,8 @@ from components.agent.code.written import WRITTEN, again, compose, importable, r
 from components.corpus.documents import write_lines
 from components.params import BadInput
 
+# pyflakes reads files and streams, sets signal handlers and ends the process: calls of it state little.
+_PACKAGES = tuple(spec.name for spec in PACKAGES if spec.name != "pyflakes")
 _BATCH = 250  # expressions in one run
 _MOST_SEEDS = 40
 _MOST_TRIED = 250
@@ -240,21 +242,21 @@ def find_all(name: str) -> list[Telling]:
 
 def main(packages: Sequence[str]) -> None:
     known = load_telling() if TELLING.is_file() else ()
-    rows = {spec.name: [row for row in known if row.package == spec.name] for spec in PACKAGES}
+    rows = {name: [row for row in known if row.package == name] for name in _PACKAGES}
     for name in packages:
-        rows[name] = found = find_all(name)
-        told = sum(len(row.versions) for row in found)
-        survivors = sum(version.survivor for row in found for version in row.versions)
+        rows[name] = find_all(name)
+        told = sum(len(row.versions) for row in rows[name])
+        survivors = sum(version.survivor for row in rows[name] for version in row.versions)
         print(
-            f"{name}: {told} versions of {len(found)} functions told apart, {survivors} of them survivors", flush=True
+            f"{name}: {told} versions of {len(rows[name])} functions told apart, {survivors} of them survivors",
+            flush=True,
         )
-        write_lines(TELLING, [asdict(row) for spec in PACKAGES for row in rows[spec.name]], level=ZSTD_LEVEL)
+        write_lines(TELLING, [asdict(row) for found in rows.values() for row in found], level=ZSTD_LEVEL)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m components.agent.code.find_calls")
-    names = [spec.name for spec in PACKAGES]
-    parser.add_argument("package", nargs="*", default=names, choices=names, help="all of them by default")
+    parser.add_argument("package", nargs="*", default=_PACKAGES, choices=_PACKAGES, help="all of them by default")
     try:
         main(parser.parse_args().package)
     except BadInput as fault:
