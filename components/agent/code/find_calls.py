@@ -98,7 +98,8 @@ class Search:
             )
             for one, seen in verdicts.items()
         )
-        return replace(whole, versions=tuple(versions[number] for number in told), calls=calls)
+        row = replace(whole, versions=tuple(versions[number] for number in told), calls=calls)
+        return within_bounds(self._bench, row)
 
     def _seeds(self, module: str, function: str) -> list[str]:
         """Expressions that go through the function, those first that name it."""
@@ -198,6 +199,22 @@ def wrong_versions(module: str, source: str, function: str, survived: set[tuple[
     return [Version(operator=name, line=line, new=new, survivor=is_one) for (name, line, new), is_one in chosen.items()]
 
 
+def within_bounds(bench: TestBench, row: Telling) -> Telling | None:
+    """The row without versions on which some call runs out of time or memory: what a test then does may differ from run
+    to run. None where no version is left."""
+    files, asked = load_package(row.package).files, [call.expression for call in row.calls]
+    kept: list[int] = []
+    for number in range(len(row.versions)):
+        outcomes = evaluate(bench, {**files, **row.changed(number)}, row.package, row.module, asked, watch=False)
+        if outcomes is not None and not any("stopped" in outcome for outcome in outcomes):
+            kept.append(number)
+    calls = tuple(
+        replace(call, notices=tuple(kept.index(number) for number in call.notices if number in kept))
+        for call in row.calls
+    )
+    return replace(row, versions=tuple(row.versions[number] for number in kept), calls=calls) if kept else None
+
+
 def _mistaken(right: str, values: Sequence[str]) -> str | None:
     """A value somebody might expect who reads the function wrongly."""
     plain = [value for value in values if value and not value.startswith("raises ") and not _is_unclear(value)]
@@ -256,9 +273,9 @@ def main(packages: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m components.agent.code.find_calls")
-    parser.add_argument("package", nargs="*", default=_PACKAGES, choices=_PACKAGES, help="all of them by default")
+    parser.add_argument("package", nargs="*", choices=_PACKAGES, help="all of them by default")
     try:
-        main(parser.parse_args().package)
+        main(parser.parse_args().package or _PACKAGES)
     except BadInput as fault:
         print(fault, file=sys.stderr)
         sys.exit(2)

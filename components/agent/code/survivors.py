@@ -89,9 +89,9 @@ def main(packages: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m components.agent.code.survivors")
     names = [spec.name for spec in PACKAGES]
-    parser.add_argument("package", nargs="*", default=names, choices=names, help="all of them by default")
+    parser.add_argument("package", nargs="*", choices=names, help="all of them by default")
     try:
-        main(parser.parse_args().package)
+        main(parser.parse_args().package or names)
     except BadInput as fault:
         print(fault, file=sys.stderr)
         sys.exit(2)
