@@ -17,7 +17,10 @@ from components.params import TeacherSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A reply and what it cost. `refusal` says why the endpoint would not answer this request; then `reply` is {}."""
+    """A reply and what it cost. `refusal` says why the endpoint would not answer this request; then `reply` is {}.
+
+    `lost` counts the attempts before it that brought nothing and may have been billed all the same.
+    """
 
     key: str
     reply: dict[str, Any]
@@ -25,6 +28,7 @@ class Answer:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
+    lost: int = 0
 
 
 def request_key(
@@ -56,6 +60,9 @@ class AnswerCache:
             "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, reply TEXT NOT NULL, refusal TEXT NOT NULL,"
             " prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL) WITHOUT ROWID"
         )
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS lost (key TEXT PRIMARY KEY, attempts INTEGER NOT NULL) WITHOUT ROWID"
+        )
         self._connection.commit()
 
     def __enter__(self) -> Self:
@@ -68,11 +75,13 @@ class AnswerCache:
         """The answer, priced as `settings` say."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT reply, refusal, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
+                "SELECT reply, refusal, prompt_tokens, completion_tokens, COALESCE(attempts, 0)"
+                " FROM answers LEFT JOIN lost USING (key) WHERE key = ?",
+                (key,),
             ).fetchone()
         if row is None:
             return None
-        reply, refusal, prompt_tokens, completion_tokens = row
+        reply, refusal, prompt_tokens, completion_tokens, lost = row
         return Answer(
             key=key,
             reply=json.loads(reply),
@@ -80,12 +89,13 @@ class AnswerCache:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             cost_usd=settings.cost_usd(prompt_tokens, completion_tokens),
+            lost=lost,
         )
 
     def put(self, answer: Answer) -> None:
         """Kept at once and for good; the first answer to a request stays."""
         with self._lock, self._connection:
-            self._connection.execute(
+            kept = self._connection.execute(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)",
                 (
                     answer.key,
@@ -95,3 +105,5 @@ class AnswerCache:
                     answer.completion_tokens,
                 ),
             )
+            if kept.rowcount and answer.lost:
+                self._connection.execute("INSERT INTO lost VALUES (?, ?)", (answer.key, answer.lost))

@@ -76,8 +76,9 @@ class TeacherClient:
         allowance: Allowance,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> Answer:
-        """The answer, from the cache or from the endpoint; its cost is taken from `allowance` either way, so that a
-        run with a warm cache does the same. Raises OutOfMoney before a request that could exceed it."""
+        """The answer, from the cache or from the endpoint. What it cost, and what attempts before it may have cost, is
+        taken from `allowance` either way, so that a run with a warm cache does the same. Raises OutOfMoney before a
+        request that could exceed it."""
         settings = self.settings
         bound_tokens = _bound_tokens(messages, tools)
         bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
@@ -88,6 +89,8 @@ class TeacherClient:
         if answer is None:
             answer = self._request(key, messages, tools, bound_tokens, allowance)
             self._cache.put(answer)
+        else:
+            allowance.lost_usd += answer.lost * bound_usd
         allowance.spent_usd += answer.cost_usd
         return answer
 
@@ -110,7 +113,7 @@ class TeacherClient:
         if tools:
             body["tools"] = list(tools)
         bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
-        reason = ""
+        reason, lost = "", 0
         for attempt in range(self._endpoint.attempts):
             if not allowance.covers(bound_usd):
                 raise self._failure(f"{reason}; trying again could exceed trajectories.teacher.cost_cap_usd")
@@ -121,19 +124,27 @@ class TeacherClient:
             except httpx.TransportError as error:
                 reason = f"{type(error).__name__}: {error}"
                 if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    lost += 1
                     allowance.lost_usd += bound_usd  # it may have been answered, and billed, all the same
             else:
                 status = response.status_code
                 if status in _REFUSED_STATUS:
                     refusal = f"status {status}: {response.text[:200]}"
                     return Answer(
-                        key=key, reply={}, refusal=refusal, prompt_tokens=0, completion_tokens=0, cost_usd=0.0
+                        key=key,
+                        reply={},
+                        refusal=refusal,
+                        prompt_tokens=0,
+                        completion_tokens=0,
+                        cost_usd=0.0,
+                        lost=lost,
                     )
                 if status == 200:
                     reply = _completion(response)
                     if reply is not None:
-                        return self._answer(key, reply, bound_tokens)
+                        return self._answer(key, reply, bound_tokens, lost)
                     reason = "a reply that is no chat completion"
+                    lost += 1
                     allowance.lost_usd += bound_usd
                 elif status in (408, 409, 425, 429) or status >= 500:
                     reason = f"status {status}"
@@ -146,7 +157,7 @@ class TeacherClient:
                 self._sleep(max(retry_after_s, self._pause_s(attempt)))
         raise self._failure(f"no answer in {self._endpoint.attempts} attempts; last: {reason}")
 
-    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int) -> Answer:
+    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> Answer:
         """A reply that does not say what it used is counted at the most it can have used."""
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
@@ -164,6 +175,7 @@ class TeacherClient:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             cost_usd=self.settings.cost_usd(prompt_tokens, completion_tokens),
+            lost=lost,
         )
 
     def _pause_s(self, attempt: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,13 @@ def test_whatever_the_server_does_facts_stay_and_sums_add_up(
     faults: set[str],
     cap_usd: float,
 ) -> None:
-    path, rng = tmp_path_factory.mktemp("cache"), random.Random(seed)
-    paid = [0, 0]
+    path = tmp_path_factory.mktemp("cache")
+    paid, attempts = [0, 0], Counter[str]()
 
     def answer(number: int, body: dict[str, Any]) -> Reply:
+        asked = json.dumps(body)  # what is answered depends on this alone, not on the order threads ask in
+        attempts[asked] += 1
+        rng = random.Random(f"{seed} {attempts[asked]} {asked}")
         usage = (rng.randint(0, 300), rng.randint(0, 400))
         reply = _fault(rng.choice(sorted(faults)), body, usage)
         if reply.text.startswith('{"choices": [{"message": {"role"'):
@@ -150,6 +154,30 @@ def test_a_lie_is_repaired_once_or_the_original_stays(
     summary = summarise(taught.ledger)["verbalise"]
     assert summary["rejected"] == len(records) and summary["reasons"] == {"facts": len(records)}
     assert summary["usd"] == summary["usd_in_vain"] == pytest.approx(taught.spent_usd)
+
+
+def test_money_lost_on_attempts_without_an_answer_is_lost_in_a_rerun_too(
+    records: list[Record], families: Families, serve: Serve, tmp_path: Path
+) -> None:
+    corpus = records[:1]
+    served = serve(lambda number, body: completion(lying(texts_of(body))))
+    bound_usd = _bound_of_a_request_usd(corpus, families, served, tmp_path / "measured")
+    server = serve(lambda number, body: Reply("{") if number == 1 else completion(lying(texts_of(body))))
+    wanted = teacher_settings(cost_cap_usd=2.01 * bound_usd)
+    taught, client = _teach(families, corpus, server.endpoint(), wanted, tmp_path)
+    assert client.requests == 2 and [entry.outcome for entry in taught.ledger] == ["unfunded"]
+    again, client = _teach(families, corpus, server.endpoint(), wanted, tmp_path)
+    assert client.requests == 0 and again.ledger == taught.ledger
+
+
+def _bound_of_a_request_usd(corpus: list[Record], families: Families, server: TeacherServer, path: Path) -> float:
+    """The least cap under which the first request is made, to a part in a thousand."""
+    low, high = 0.0, 0.1
+    while high - low > high / 1000:
+        cap_usd = (low + high) / 2
+        taught, _ = _teach(families, corpus, server.endpoint(), teacher_settings(cost_cap_usd=cap_usd), path)
+        low, high = (low, cap_usd) if taught.ledger[0].answers else (cap_usd, high)
+    return high
 
 
 def test_the_share_is_capped_and_written_down(
