@@ -40,7 +40,7 @@ _LEARNED_FROM = 400  # records
 @app.command()
 def main(
     episodes: Annotated[int, typer.Option(min=10, help="of all streams together")] = 6000,
-    code_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="of the episodes")] = 0.06,
+    code_share: Annotated[float, typer.Option(min=0.01, max=0.99, help="of the episodes")] = 0.06,
     workers: Annotated[int, typer.Option(min=1, help="processes")] = min(4, os.cpu_count() or 1),
     factbook: Annotated[Path, typer.Option(help="a workspace with data/raw and params.yaml")] = Path(),
 ) -> None:
