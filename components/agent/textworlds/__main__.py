@@ -1,7 +1,7 @@
 """`python -m components.agent.textworlds EPISODES`: what the families make, family by family and split by split.
 
 Games won by the oracle (a third of the episodes with a wrong step), different prompts, episodes a second with the
-drawing of the task, and turns. The Java machine is started before the clock runs.
+drawing of the task, and turns. The Java machines are started before the clock runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def main(count: int) -> None:
         print(f"{name} {remedy}")
     if not families:
         return
-    families["express_orders"].sample(0, "train")
+    for name in ("express_orders", "science_find"):
+        if name in families:
+            families[name].sample(0, "train")
     print(f"{'family':17}{'split':9}{'won':>7}{'prompts':>9}{'episodes/s':>12}  turns")
     for name, family in families.items():
         for split in _SPLITS:

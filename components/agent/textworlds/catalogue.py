@@ -5,31 +5,34 @@ from __future__ import annotations
 from components.agent.environment import TaskFamily
 from components.agent.textworlds.coin import CoinPlayer
 from components.agent.textworlds.cooking import CookPlayer
-from components.agent.textworlds.family import ExpressFamily
+from components.agent.textworlds.family import Simulator, TextWorldFamily
 from components.agent.textworlds.jvm import lacking
 from components.agent.textworlds.maps import MapPlayer
 from components.agent.textworlds.orders import OrdersPlayer
 from components.agent.textworlds.quantities import SortPlayer, SumPlayer
-from components.agent.textworlds.thoughts import Player
+from components.agent.textworlds.science import FindPlayer, LifespanPlayer
+from components.agent.textworlds.sessions import ExpressSession, ScienceSession
 
-_EXPRESS: dict[str, Player] = {
-    "express_coin": CoinPlayer(),
-    "express_map": MapPlayer(),
-    "express_sum": SumPlayer(),
-    "express_sort": SortPlayer(),
-    "express_orders": OrdersPlayer(),
-    "express_cooking": CookPlayer(),
-}
+_EXPRESS = Simulator(package="textworld_express", distribution="textworld-express", begin=ExpressSession)
+_SCIENCE = Simulator(package="scienceworld", distribution="scienceworld", begin=ScienceSession)
+_FAMILIES = [
+    TextWorldFamily(name="express_coin", simulator=_EXPRESS, player=CoinPlayer()),
+    TextWorldFamily(name="express_map", simulator=_EXPRESS, player=MapPlayer()),
+    TextWorldFamily(name="express_sum", simulator=_EXPRESS, player=SumPlayer()),
+    TextWorldFamily(name="express_sort", simulator=_EXPRESS, player=SortPlayer()),
+    TextWorldFamily(name="express_orders", simulator=_EXPRESS, player=OrdersPlayer()),
+    TextWorldFamily(name="express_cooking", simulator=_EXPRESS, player=CookPlayer()),
+    TextWorldFamily(name="science_find", simulator=_SCIENCE, player=FindPlayer()),
+    TextWorldFamily(name="science_lifespan", simulator=_SCIENCE, player=LifespanPlayer()),
+]
 
 
 def textworld_families() -> list[TaskFamily]:
-    """A fresh list, empty where the simulator or Java is not installed. No simulator is started here."""
-    return (
-        [] if lacking("textworld_express") else [ExpressFamily(name=name, player=_EXPRESS[name]) for name in _EXPRESS]
-    )
+    """A fresh list, without those whose simulator or Java is not installed. No simulator is started here."""
+    return [family for family in _FAMILIES if lacking(family.simulator.package) is None]
 
 
 def absent_textworlds() -> dict[str, str]:
     """Families that cannot be had on this machine, each with what is missing and the remedy."""
-    fault = lacking("textworld_express")
-    return dict.fromkeys(_EXPRESS, fault) if fault else {}
+    faults = {family.name: lacking(family.simulator.package) for family in _FAMILIES}
+    return {name: fault for name, fault in faults.items() if fault is not None}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from components.agent.draws import named_rng, split_of
 from components.agent.environment import Environment, Oracle, Split, Task, pose
 from components.agent.textworlds.thoughts import Player, Stuck, play
-from components.agent.textworlds.world import ExpressSession, WorldEnvironment
+from components.agent.textworlds.world import Session, WorldEnvironment
 from components.params import Stream
 
 MAX_TURNS = 16  # calls in which a game is won when it is drawn; told in other words it may go another way
@@ -19,10 +20,21 @@ _LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpressFamily:
-    """Games of TextWorldExpress, played from what is seen."""
+class Simulator:
+    """What runs the games: the Python package it comes in, its name in a registry, and how a game of it is begun, given
+    the game, its settings, its number and the split."""
+
+    package: str
+    distribution: str
+    begin: Callable[[str, str, int, Split], Session]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextWorldFamily:
+    """Games of a simulator, played from what is seen."""
 
     name: str
+    simulator: Simulator
     player: Player
     domain: Stream = "tool"
 
@@ -30,14 +42,14 @@ class ExpressFamily:
         rng = named_rng(self.name, split, seed)
         while True:
             settings, number = rng.choice(self.player.settings), rng.choice(_SEEDS[split])
-            session = ExpressSession(self.player.game, settings, number, split)
+            session = self.simulator.begin(self.player.game, settings, number, split)
             payload: dict[str, Any] = {
                 "settings": settings,
                 "game": number,
                 "task": session.task,
                 "look": session.first_look,
                 "licence": _LICENCE,
-                "source_uri": "package:textworld-express",
+                "source_uri": f"package:{self.simulator.distribution}",
             }
             prompt = f"{session.task}\n{session.first_look}"
             if split_of(self.name, prompt) == split and self._is_won(payload, session):
@@ -45,13 +57,13 @@ class ExpressFamily:
         return pose(self, seed, split, prompt=prompt, tools=self.player.tools, payload=payload)
 
     def start(self, task: Task) -> Environment:
-        session = ExpressSession(self.player.game, task.payload["settings"], task.payload["game"], task.split)
+        session = self.simulator.begin(self.player.game, task.payload["settings"], task.payload["game"], task.split)
         return WorldEnvironment(tools=task.tools, session=session)
 
     def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
         return play(self.player, task.payload["task"], task.payload["look"], rng, wrong_branch)
 
-    def _is_won(self, payload: dict[str, Any], session: ExpressSession) -> bool:
+    def _is_won(self, payload: dict[str, Any], session: Session) -> bool:
         """Whether the player wins this game, at its plainest, in MAX_TURNS and not at once."""
         environment = WorldEnvironment(tools=self.player.tools, session=session)
         oracle = play(self.player, payload["task"], payload["look"], random.Random(0), False)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from components.agent.calculator import CALCULATOR, calculate
-from components.agent.environment import Observation, Split, ToolEnvironment
+from components.agent.environment import Observation, ToolEnvironment
 from components.agent.messages import ToolCall, ToolSpec
-from components.agent.textworlds.jvm import jvm
 
 _MAX_COMMAND_CHARACTERS = 120
 
@@ -36,56 +33,6 @@ class Session(Protocol):
     def first_look(self) -> str: ...
 
     def act(self, command: str) -> Happened: ...
-
-
-class ExpressSession:
-    """A game of TextWorldExpress (Jansen and Côté, 2022): `game` with `settings` like `numLocations=4`, from a seed.
-
-    The train split plays the simulator's train fold, the held-out split its test fold. The simulator keeps parts of a
-    game in one place for all games of its Java machine, so one is live at a time: a game that was put aside for another
-    is started anew and its commands are given again. Started from its seed, a game always goes the same way.
-    """
-
-    def __init__(self, game: str, settings: str, seed: int, split: Split) -> None:
-        self._game, self._settings, self._seed = game, settings, seed
-        self._fold = "train" if split == "train" else "test"
-        self._given: list[str] = []
-        started = self._start()
-        self.task = tidy(str(_simulator().getTaskDescription()))
-        self.first_look = tidy(started["observation"])
-
-    def _start(self) -> dict[str, Any]:
-        global _live
-        fault = _simulator().load(self._game, self._settings)
-        assert not fault, fault
-        _live = self
-        started: dict[str, Any] = json.loads(_simulator().generateNewGameJSON(self._seed, self._fold, False))
-        return started
-
-    def act(self, command: str) -> Happened:
-        if _live is not self:
-            self._start()
-            for before in self._given:
-                _simulator().stepJSON(before)
-        self._given.append(command)
-        after: dict[str, Any] = json.loads(_simulator().stepJSON(command))
-        won = bool(after["tasksuccess"])
-        return Happened(text=tidy(after["observation"]), won=won, over=won or bool(after["taskfailure"]))
-
-
-_live: ExpressSession | None = None  # the game the simulator of this process is at
-
-
-@cache
-def _simulator() -> Any:
-    from textworld_express.constants import JAR_PATH
-
-    return jvm(JAR_PATH).textworldexpress.runtime.PythonInterface()
-
-
-def tidy(text: str) -> str:
-    """The same text without space at the ends of lines and without empty lines."""
-    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
 def act_tool(commands: str) -> ToolSpec:
