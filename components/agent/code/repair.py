@@ -16,7 +16,7 @@ from components.agent.code.family import PackageFamily, broken_source, edit_text
 from components.agent.code.operators import mutations
 from components.agent.code.packages import load_package, named_tests
 from components.agent.code.phrases import counts, first_failure, found_fault, tell_failure
-from components.agent.code.report import read_report
+from components.agent.code.report import read_report, tells_places_in_memory
 from components.agent.code.tools import EDIT, REPAIR_TOOLS, REVERT, SUBMIT
 from components.agent.environment import Label, Observation, Oracle, OracleStep, Split, Task, pose
 from components.agent.messages import ToolCall
@@ -171,7 +171,7 @@ class PackageRepairFamily(PackageFamily):
             changed = {payload["module"]: mutation.apply(source)}
             if texts is not None:
                 report = read_report(self.workshop.test(package, changed, payload["tests"], (payload["failed"],)))
-                if report.broke and report.failed and not any("0x" in error for error in report.errors):
+                if report.broke and report.failed and not any(map(tells_places_in_memory, report.errors)):
                     return mutation.line, mutation.old.strip(), texts
         return None
 

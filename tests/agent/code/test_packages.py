@@ -14,7 +14,7 @@ from components.agent.code.catalogue import PACKAGES
 from components.agent.code.family import edit_text
 from components.agent.code.operators import OPERATORS, Mutation, mutations
 from components.agent.code.packages import SHIPPED, definitions, is_test_file, load_package, named_tests, package_path
-from components.agent.code.report import read_report, show_report
+from components.agent.code.report import read_report, show_report, tells_places_in_memory
 from components.agent.code.survivors import SURVIVORS
 from components.agent.code.telling import TELLING
 from components.agent.code.tools import search, view
@@ -116,6 +116,20 @@ def test_a_search_shows_where_a_definition_ends() -> None:
     assert "... " in search(files, "return").content.splitlines()[-1]
     assert search(files, "no such text").content.startswith("no line holds")
     assert search(files, " ").status == "error"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("E assert {(None, 3), (2, 2)} == {(2, 2)}", True),
+        ("E assert {1, 2, None...", True),
+        ("E assert <A object at 0x>", True),
+        ("E assert {'a': None} == {}", False),
+        ("E assert [None, {1}] == None", False),
+    ],
+)
+def test_what_depends_on_places_in_memory_is_noticed(text: str, told: bool) -> None:
+    assert tells_places_in_memory(text) == told
 
 
 def test_runs_are_shown_without_times_places_and_addresses() -> None:
