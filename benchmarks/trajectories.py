@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import typer
 
 from benchmarks.measure import report
 from components.lineage import sha256_json
-from components.params import Stream, load
+from components.params import BadInput, Stream, load
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.trajectories.check import Judged, Rules, judge_lines, judge_together
@@ -42,10 +43,20 @@ def main(
     episodes: Annotated[int, typer.Option(min=10, help="of all streams together")] = 6000,
     code_share: Annotated[float, typer.Option(min=0.01, max=0.99, help="of the episodes")] = 0.06,
     workers: Annotated[int, typer.Option(min=1, help="processes")] = min(4, os.cpu_count() or 1),
-    factbook: Annotated[Path, typer.Option(help="a workspace with data/raw and params.yaml")] = Path(),
+    factbook: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="a workspace with data/raw and params.yaml")
+    ] = Path(),
 ) -> None:
     """Verified trajectories an hour, by stream, and what a million tokens cost."""
-    os.chdir(factbook)
+    try:
+        os.chdir(factbook)
+        _measure(episodes, code_share, workers)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _measure(episodes: int, code_share: float, workers: int) -> None:
     params = load()
     held_out = set(params.evaluation.held_out_families)
     families = {name: family for name, family in Synthesizer().families.items() if name not in held_out}
