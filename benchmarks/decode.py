@@ -21,9 +21,9 @@ from components.tokenizer import SPECIAL_TOKENS
 from model import PRESETS, MLATransformer
 from model.cache import LatentCache
 from model.decoding import DecodeBackend, check_decode_backend
+from model.exchange.gguf import export
 from model.flops import cache_bytes_per_token
 from model.generate import decoder, prefill
-from model.gguf import export
 from model.roofline import decode_tokens_per_s
 
 LAYERS = 4
@@ -76,7 +76,7 @@ def theirs(model: Any, prompt: list[int], tokens: int) -> Callable[[], list[int]
 def llama(model: MLATransformer, context_tokens: int) -> Iterator[Callable[[list[int], int], dict[str, Any]]]:
     """llama.cpp with its defaults for a CPU and the weights in float32; yields what answers a prompt."""
     with tempfile.TemporaryDirectory() as directory:
-        tokenizer, path = Path(directory) / "tokenizer.json", Path(directory) / "model.gguf"
+        tokenizer, path = Path(directory) / "tokenizer.json", Path(directory) / "model.exchange.gguf"
         random_tokenizer(model.config.vocab_size, tokenizer)
         export(model, tokenizer, "", path, "f32", "benchmark")
         with LlamaServer(path, context_tokens=context_tokens, exact=True) as server:

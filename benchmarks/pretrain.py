@@ -14,7 +14,7 @@ import torch
 import typer
 
 from benchmarks.measure import known_device, peak_bytes, report, settle, take_turns
-from components.params import Optimizer
+from components.core.params import Optimizer
 from components.training.optimizer import build_optimizers
 from model import PRESETS, MLATransformer
 from model.backends import check_backend, default_backend

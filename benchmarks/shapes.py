@@ -12,7 +12,7 @@ import torch
 
 from components.tokenizer.train import learn_tokenizer
 from model import MLAConfig, MLATransformer
-from model.hf import export_pretrained
+from model.exchange.hf import export_pretrained
 from model.init import initialise
 
 if TYPE_CHECKING:

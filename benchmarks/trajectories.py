@@ -21,8 +21,9 @@ import torch
 import typer
 
 from benchmarks.measure import report
-from components.lineage import sha256_json
-from components.params import BadInput, Stream, load
+from components.core.errors import BadInput
+from components.core.lineage import sha256_json
+from components.core.params import Stream, load
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.trajectories.check import Judged, Rules, judge_lines, judge_together

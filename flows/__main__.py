@@ -15,9 +15,8 @@ from uuid import UUID
 
 import typer
 
-from components.params import BadInput
-from components.stage import EXIT_BAD_INPUT
-from components.validation import suggest
+from components.core.errors import EXIT_BAD_INPUT, BadInput
+from components.core.validation import suggest
 from infra.local import record
 from infra.local.settings import Services, isolated
 

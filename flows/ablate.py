@@ -25,8 +25,8 @@ from prefect.settings import PREFECT_UI_URL
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from components.core.errors import BadInput
 from components.evaluation import study_report
-from components.params import BadInput
 from flows import workspace
 from flows.comparison import read_study
 from flows.curriculum import curriculum

@@ -7,9 +7,9 @@ import sys
 
 import yaml
 
-from components.home import repository_root
-from components.lineage import write_text
-from components.params import read_yaml
+from components.core.files import write_text
+from components.core.params import read_yaml
+from components.core.paths import repository_root
 from flows.workspace import read_experiment_file
 
 

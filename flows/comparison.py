@@ -10,12 +10,13 @@ from pathlib import Path
 
 import yaml
 
+from components.core.errors import BadInput
+from components.core.params import Params, parse
 from components.evaluation.agent_eval import EpisodeItem
 from components.evaluation.items import AGENT_FILE, PHASES_FILE, read_items
 from components.evaluation.phase_answers import PhaseAnswer
 from components.evaluation.study import Difference, Outcomes, compare, outcomes
 from components.evaluation.study_report import markdown, rows
-from components.params import BadInput, Params, parse
 from flows import workspace
 from flows.variants import BASE, BEFORE
 

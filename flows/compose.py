@@ -13,10 +13,11 @@ import yaml
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from components.home import repository_root
-from components.params import BadInput, Params, parse, read_yaml
-from components.pipeline import read_graph
-from components.validation import suggest
+from components.core.dvc.graph import read_graph
+from components.core.errors import BadInput
+from components.core.params import Params, parse, read_yaml
+from components.core.paths import repository_root
+from components.core.validation import suggest
 
 
 def preset_names() -> list[str]:

@@ -23,8 +23,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import AwaitingRetry, Cancelling
 
-from components.params import BadInput
-from components.stage import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from components.core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BadInput
 from flows.stages import BAD_INPUT
 
 CURRICULUM = "curriculum/curriculum"

@@ -19,8 +19,8 @@ from prefect.runtime import flow_run as current
 from prefect.settings import PREFECT_UI_URL
 from prefect.states import Completed, Failed
 
-from components.params import BadInput
-from components.survey import StageWork, survey
+from components.core.dvc.survey import StageWork, survey
+from components.core.errors import BadInput
 from flows import preflight, summary, workspace
 from flows.compose import compose
 from flows.execution import get_executor, load_profile

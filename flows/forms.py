@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from prefect.input import RunInput
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from components.validation import suggest
+from components.core.validation import suggest
 from flows.compose import preset_names, read_overrides, stage_names
 from flows.execution.profile import profile_names
 from flows.variants import study_names

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components import tracking
-from components.params import Params
+from components.core import tracking
+from components.core.params import Params
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

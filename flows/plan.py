@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components import tracking
-from components.params import Params
-from components.survey import StageWork, survey
+from components.core import tracking
+from components.core.dvc.survey import StageWork, survey
+from components.core.params import Params
+from components.core.paths import home
 from flows import preflight, workspace
 from flows.compose import compose
 
@@ -67,7 +68,7 @@ class _PastRuns:
     """How long stages took before, as MLflow remembers it."""
 
     def __init__(self) -> None:
-        recorded = "MLFLOW_TRACKING_URI" in os.environ or (tracking.home() / "mlflow" / "mlflow.db").is_file()
+        recorded = "MLFLOW_TRACKING_URI" in os.environ or (home() / "mlflow" / "mlflow.db").is_file()
         self._client = tracking.connect() if recorded else None
 
     def seconds(self, stage: str, entry: str, budget: int) -> float | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
-from components.home import home
-from components.params import BadInput
-from components.survey import StageWork
-from components.validation import suggest
+from components.core.dvc.survey import StageWork
+from components.core.errors import BadInput
+from components.core.paths import home
+from components.core.validation import suggest
 from flows.execution import Profile
 from flows.forms import RELEASE
 

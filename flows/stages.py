@@ -16,9 +16,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from components.params import Params
-from components.pipeline import StageIdentity, identify
-from components.survey import StageWork
+from components.core.dvc.graph import StageIdentity, identify
+from components.core.dvc.survey import StageWork
+from components.core.params import Params
 from flows.execution import Executor, Outcome, Profile, StageRequest, StageResult
 from flows.parent_run import ParentRun
 from flows.slots import Slots

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.core.params import Params
 from components.evaluation.report import stages_markdown
-from components.params import Params
 from flows.parent_run import numbers
 from flows.stages import Run
 

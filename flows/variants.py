@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.params import BadInput, Params
-from components.validation import suggest
+from components.core.errors import BadInput
+from components.core.params import Params
+from components.core.validation import suggest
 from flows.compose import compose
 
 BASE = "all"

@@ -18,9 +18,9 @@ from pathlib import Path
 from configobj import ConfigObj
 from pydantic import BaseModel, ConfigDict
 
-from components.home import home, repository_root
-from components.lineage import write_text
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.files import write_text
+from components.core.paths import home, repository_root
 
 _RECORD = Path(".dvc") / "tmp" / "trivium-run.json"  # written last: a workspace without it is half-made
 

@@ -1,6 +1,6 @@
 """The whole model: embedding, a stack of MLA blocks, a final norm, and the embedding again as output head.
 
-Parameter names are those of the Youtu checkpoint layout less its `model.` prefix, so `model.hf` only adds it.
+Parameter names are those of the Youtu checkpoint layout less its `model.` prefix, so `model.exchange.hf` only adds it.
 
 Legend: B rows, L tokens, T cached tokens, E hidden width, V vocabulary.
 """

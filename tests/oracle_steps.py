@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from components.agent.draws import named_rng
 from components.agent.environment import Observation, OracleStep, Task, TaskFamily
+from components.core.seeding import named_rng
 from components.trajectories.record import Record
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
+from components.core.files import write_directory, write_json
+from components.core.lineage import Manifest, describe_shard, write_manifest
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, tokenizer_config
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 
-from components.agent.loop import Conversation
-from components.agent.messages import CALL_CLOSE, CALL_OPEN, END, THINK_CLOSE, THINK_OPEN
+from components.agent.episode_loop import Conversation
 from components.agent.template import to_openai
+from components.core.special_tokens import CALL_CLOSE, CALL_OPEN, END_OF_TEXT, THINK_CLOSE, THINK_OPEN
 
 _RETRIED_STATUS = frozenset((408, 429, 500, 502, 503, 504))
 _LONGEST_WAIT_S = 30.0
@@ -137,8 +137,8 @@ def reply_text(reply: dict[str, Any], origin: str) -> str:
             for call in message.get("tool_calls") or ()
         ]
         think = f"{THINK_OPEN}{thought}{THINK_CLOSE}" if thought else ""
-        end = "" if choice.get("finish_reason") == "length" else END
-        return think + (message.get("content") or "").removesuffix(END) + "\n".join(calls) + end
+        end = "" if choice.get("finish_reason") == "length" else END_OF_TEXT
+        return think + (message.get("content") or "").removesuffix(END_OF_TEXT) + "\n".join(calls) + end
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EndpointError(f"{origin}: no chat completion: {type(error).__name__}: {error}") from None
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from jsonschema import Draft202012Validator
 
 from components.agent.messages import ToolCall, ToolSpec
-from components.params import Stream
+from components.core.params import Stream
 
 Split = Literal["train", "heldout"]
 Status = Literal["ok", "error", "timeout", "denied"]
@@ -124,7 +124,7 @@ class TaskFamily(Protocol):
         ...
 
 
-def pose(
+def make_task(
     family: TaskFamily,
     seed: int,
     split: Split,

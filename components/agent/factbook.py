@@ -13,8 +13,8 @@ from pathlib import Path
 
 from components.agent.environment import Observation
 from components.agent.messages import ToolSpec
+from components.core.errors import BadInput
 from components.corpus.documents import Document, read_documents
-from components.params import BadInput
 
 FACTBOOK = Path("data/raw/factbook")
 SEARCH = ToolSpec(

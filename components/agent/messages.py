@@ -1,4 +1,4 @@
-"""The words of a conversation: messages, tool calls, tool descriptions and the markers that frame them.
+"""The parts of a conversation: messages, tool calls and tool descriptions.
 
 Everything else in this package is written in these types; they know no tokenizer, no tool and no policy.
 """
@@ -10,22 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from components.core.special_tokens import MARKERS
+
 Role = Literal["system", "user", "assistant", "tool"]
-
-BOS = "<|begin_of_text|>"
-END = "<|end_of_text|>"
-USER = "<|User|>"
-ASSISTANT = "<|Assistant|>"
-TOOLS_OPEN, TOOLS_CLOSE = "<|begin_of_tool_description|>", "<|end_of_tool_description|>"
-THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
-CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
-RESPONSE_OPEN, RESPONSE_CLOSE = "<tool_response>", "</tool_response>"
-ANALYSIS, PLAN, REFLECTION = "<analysis>", "<plan>", "<reflection>"
-
-# Markers an assistant may write inside its own turn. All others belong to the template alone.
-ASSISTANT_MARKERS = (THINK_OPEN, THINK_CLOSE, ANALYSIS, PLAN, REFLECTION, CALL_OPEN, CALL_CLOSE)
-TEMPLATE_MARKERS = (BOS, END, "<|pad|>", USER, ASSISTANT, TOOLS_OPEN, TOOLS_CLOSE, RESPONSE_OPEN, RESPONSE_CLOSE)
-MARKERS = TEMPLATE_MARKERS + ASSISTANT_MARKERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +64,7 @@ def compact_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def defuse(text: str, markers: tuple[str, ...] = MARKERS) -> str:
+def escape_special_tokens(text: str, markers: tuple[str, ...] = MARKERS) -> str:
     """Break every marker spelled out in text we did not write: `<plan>` becomes `< plan>`.
 
     Tokenising by segment already keeps text from becoming a special token here; servers that tokenise the rendered

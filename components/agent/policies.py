@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from components.agent.draws import named_rng
 from components.agent.environment import Oracle, OracleStep, Task, TaskFamily
-from components.agent.loop import Conversation
+from components.agent.episode_loop import Conversation
 from components.agent.messages import Message, ToolCall
 from components.agent.template import encode_conversation
 from components.agent.turns import compose_turn, decode_turn, turn_text
+from components.core.seeding import named_rng
 
 if TYPE_CHECKING:
     from components.tokenizer import TextTokenizer

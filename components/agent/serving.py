@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from components.agent.messages import ANALYSIS, PLAN, REFLECTION
+from components.core.special_tokens import ANALYSIS, PLAN, REFLECTION
 
 PHASE_MARKERS = (ANALYSIS, PLAN, REFLECTION)
 

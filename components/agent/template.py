@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from components.agent.messages import (
+from components.agent.messages import Message, ToolSpec, escape_special_tokens, split_markers
+from components.core.special_tokens import (
     ANALYSIS,
     ASSISTANT,
     ASSISTANT_MARKERS,
-    BOS,
+    BEGIN_OF_TEXT,
     CALL_CLOSE,
     CALL_OPEN,
-    END,
+    END_OF_TEXT,
     MARKERS,
     PLAN,
     REFLECTION,
@@ -35,10 +36,6 @@ from components.agent.messages import (
     TOOLS_CLOSE,
     TOOLS_OPEN,
     USER,
-    Message,
-    ToolSpec,
-    defuse,
-    split_markers,
 )
 
 if TYPE_CHECKING:
@@ -81,21 +78,24 @@ def render_segments(
     messages: Sequence[Message], tools: Sequence[ToolSpec] = (), *, add_generation_prompt: bool = False
 ) -> list[Segment]:
     """The conversation as segments; their texts joined are the rendered string."""
-    segments = [Segment(BOS, True, "role", -1)]
-    system = defuse("\n\n".join(message.text for message in messages if message.role == "system"))
+    segments = [Segment(BEGIN_OF_TEXT, True, "role", -1)]
+    system = escape_special_tokens("\n\n".join(message.text for message in messages if message.role == "system"))
     segments += _text(system, "system", -1)
     if tools:
         segments.append(Segment(TOOLS_OPEN, True, "tools", -1))
-        schemas = "".join("\n" + defuse(tool.to_json()) for tool in tools)
+        schemas = "".join("\n" + escape_special_tokens(tool.to_json()) for tool in tools)
         segments += [Segment(TOOLS_INTRO + schemas, False, "tools", -1), Segment(TOOLS_CLOSE, True, "tools", -1)]
     step = -1
     before = ""
     for message in messages:
         if message.role == "user":
-            segments += [Segment(USER, True, "role", step), *_text(defuse(message.text), "user", step)]
+            segments += [Segment(USER, True, "role", step), *_text(escape_special_tokens(message.text), "user", step)]
         elif message.role == "tool":
             joint = Segment("\n", False, "observation", step) if before == "tool" else Segment(USER, True, "role", step)
-            segments += [joint, *_framed(RESPONSE_OPEN, defuse(message.text), RESPONSE_CLOSE, "observation", step)]
+            segments += [
+                joint,
+                *_framed(RESPONSE_OPEN, escape_special_tokens(message.text), RESPONSE_CLOSE, "observation", step),
+            ]
         elif message.role == "assistant":
             step += 1
             segments += [Segment(ASSISTANT, True, "role", step - 1), *_turn(message, step)]
@@ -152,7 +152,7 @@ def _turn(message: Message, step: int) -> list[Segment]:
     """Segments of an assistant turn. Markers the template owns are broken; the turn's own ones are special."""
     segments: list[Segment] = []
     kind: Kind = "summary"
-    for piece in split_markers(defuse(message.text, TEMPLATE_MARKERS), ASSISTANT_MARKERS):
+    for piece in split_markers(escape_special_tokens(message.text, TEMPLATE_MARKERS), ASSISTANT_MARKERS):
         if piece in (THINK_OPEN, THINK_CLOSE):
             segments.append(Segment(piece, True, "think", step))
             kind = "analysis" if piece == THINK_OPEN else "summary"
@@ -164,8 +164,8 @@ def _turn(message: Message, step: int) -> list[Segment]:
             segments.append(Segment(piece, False, kind, step))
     for index, call in enumerate(message.calls):
         segments += _text("\n" if index else "", "action", step)
-        segments += _framed(CALL_OPEN, defuse(call.to_json()), CALL_CLOSE, "action", step)
-    return [*segments, Segment(END, True, "end", step)]
+        segments += _framed(CALL_OPEN, escape_special_tokens(call.to_json()), CALL_CLOSE, "action", step)
+    return [*segments, Segment(END_OF_TEXT, True, "end", step)]
 
 
 def _framed(opening: str, text: str, closing: str, kind: Kind, step: int) -> list[Segment]:

@@ -14,22 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from components.agent.messages import (
+from components.agent.messages import Message, ToolCall, escape_special_tokens, split_markers
+from components.core.special_tokens import (
     ANALYSIS,
     ASSISTANT_MARKERS,
     CALL_CLOSE,
     CALL_OPEN,
-    END,
+    END_OF_TEXT,
     MARKERS,
     PLAN,
     REFLECTION,
     TEMPLATE_MARKERS,
     THINK_CLOSE,
     THINK_OPEN,
-    Message,
-    ToolCall,
-    defuse,
-    split_markers,
 )
 
 if TYPE_CHECKING:
@@ -59,20 +56,20 @@ def compose_turn(
 ) -> Message:
     """An assistant message from its phases, in the order reflection, analysis, plan. Markers inside them are broken."""
     phases = ((REFLECTION, reflection), (ANALYSIS, analysis), (PLAN, plan))
-    thought = "".join(marker + defuse(text) for marker, text in phases if text)
+    thought = "".join(marker + escape_special_tokens(text) for marker, text in phases if text)
     think = f"{THINK_OPEN}{thought}{THINK_CLOSE}" if thought else ""
-    return Message("assistant", think + defuse(summary), calls)
+    return Message("assistant", think + escape_special_tokens(summary), calls)
 
 
 def turn_text(message: Message) -> str:
     """The whole turn as a policy writes it, end marker included."""
     calls = "\n".join(f"{CALL_OPEN}{call.to_json()}{CALL_CLOSE}" for call in message.calls)
-    return message.text + calls + END
+    return message.text + calls + END_OF_TEXT
 
 
 def turn_message(text: str, turn: AssistantTurn) -> Message:
     """The message that stands for a turn in the history: calls in canonical form, or the raw text of a broken turn."""
-    text = _whole_characters(text).rstrip().removesuffix(END)
+    text = _whole_characters(text).rstrip().removesuffix(END_OF_TEXT)
     if turn.error is not None:
         return Message("assistant", text)
     return Message("assistant", text.split(CALL_OPEN, 1)[0].rstrip() if turn.calls else text, turn.calls)
@@ -89,11 +86,11 @@ def decode_turn(tokenizer: TextTokenizer, ids: Sequence[int]) -> str:
     run: list[int] = []
     for token in ids:
         if token in names:
-            pieces += [defuse(tokenizer.decode(run)), names[token]]
+            pieces += [escape_special_tokens(tokenizer.decode(run)), names[token]]
             run = []
         else:
             run.append(token)
-    return "".join([*pieces, defuse(tokenizer.decode(run))])
+    return "".join([*pieces, escape_special_tokens(tokenizer.decode(run))])
 
 
 def parse_turn(
@@ -113,12 +110,12 @@ def _parse(text: str, require_end: bool) -> AssistantTurn:
     if not text.isprintable() and text != _whole_characters(text):
         raise _Fault("the turn holds half a character")
     body = text.rstrip()
-    if require_end and not body.endswith(END):
+    if require_end and not body.endswith(END_OF_TEXT):
         raise _Fault("the turn was cut off")
-    body = body.removesuffix(END)
+    body = body.removesuffix(END_OF_TEXT)
     foreign = next((piece for piece in split_markers(body, TEMPLATE_MARKERS) if piece in TEMPLATE_MARKERS), None)
     if foreign:
-        raise _Fault(f"{defuse(foreign)} does not belong in a turn")
+        raise _Fault(f"{escape_special_tokens(foreign)} does not belong in a turn")
     pieces = split_markers(body.strip(), ASSISTANT_MARKERS)
     phases, pieces = _read_think(pieces)
     visible, calls = _read_action(pieces)
@@ -142,7 +139,7 @@ def _read_think(pieces: list[str]) -> tuple[dict[str, str], list[str]]:
                 raise _Fault(f"two {phase} phases in one turn")
             phases[phase] = ""
         elif piece in ASSISTANT_MARKERS:
-            raise _Fault(f"{defuse(piece)} inside the think block")
+            raise _Fault(f"{escape_special_tokens(piece)} inside the think block")
         elif piece.strip():
             phases[phase] = piece.strip()
     raise _Fault("the think block is not closed")
@@ -159,12 +156,12 @@ def _read_action(pieces: list[str]) -> tuple[str, tuple[ToolCall, ...]]:
             if inside == CALL_CLOSE:
                 raise _Fault("empty tool call")
             if inside in ASSISTANT_MARKERS:
-                raise _Fault(f"{defuse(inside)} inside a tool call")
+                raise _Fault(f"{escape_special_tokens(inside)} inside a tool call")
             if next(rest, None) != CALL_CLOSE:
                 raise _Fault("the tool call is not closed")
             calls.append(_read_call(inside))
         elif piece in ASSISTANT_MARKERS:
-            raise _Fault(f"{defuse(piece)} outside its place")
+            raise _Fault(f"{escape_special_tokens(piece)} outside its place")
         elif calls and piece.strip():
             raise _Fault("text after a tool call")
         elif not calls:

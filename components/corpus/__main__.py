@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from components.stage import StageContext, run_stage
+from components.core.stage import StageContext, run_stage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 

@@ -12,9 +12,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from components.core.errors import BadInput
+from components.core.params import Domain, read_yaml
+from components.core.validation import suggest
 from components.corpus.packages import Registry
-from components.params import BadInput, Domain, read_yaml
-from components.validation import suggest
 
 CATALOGUE = Path(__file__).parent / "catalogue.yaml"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -11,6 +11,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json
+from components.core.lineage import read_manifest, verify
+from components.core.paths import home
+from components.core.stage import StageContext
 from components.corpus.catalogue import CATALOGUE, load_catalogue
 from components.corpus.documents import read_documents
 from components.corpus.expectations import (
@@ -25,10 +30,6 @@ from components.corpus.expectations import (
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, write_quarantine
 from components.corpus.statistics import document_statistics, source_statistics, text_sample
-from components.home import home
-from components.lineage import read_manifest, verify, write_directory, write_json
-from components.params import BadInput
-from components.stage import StageContext
 
 METRICS = Path("metrics/check_corpus.json")
 _STEPS = 4

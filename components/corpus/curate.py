@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json, write_text
+from components.core.lineage import Manifest, Shard, canonical_json, read_manifest, sha256_json, verify, write_manifest
+from components.core.stage import StageContext
 from components.corpus.curation.decontamination import TASKS, benchmark_windows
 from components.corpus.curation.pipeline import (
     EMAIL_REPLACEMENT,
@@ -26,20 +30,6 @@ from components.corpus.curation.pipeline import (
 from components.corpus.documents import Document, read_documents, write_documents
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, read_set_aside
-from components.lineage import (
-    Manifest,
-    Shard,
-    canonical_json,
-    read_manifest,
-    sha256_json,
-    verify,
-    write_directory,
-    write_json,
-    write_manifest,
-    write_text,
-)
-from components.params import BadInput
-from components.stage import StageContext
 
 CURATED = Path("data/curated")
 METRICS = Path("metrics/curate.json")

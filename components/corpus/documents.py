@@ -15,9 +15,10 @@ from typing import Any
 import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.lineage import Shard, describe_shard
-from components.params import BadInput, Domain
-from components.validation import first_fault
+from components.core.errors import BadInput
+from components.core.lineage import Shard, describe_shard
+from components.core.params import Domain
+from components.core.validation import first_fault
 
 SHARD_SUFFIX = ".jsonl.zst"
 SHARD_BYTES = 64 * 2**20  # text a shard holds before the next one starts: few files, each quick to verify

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
+from components.core.errors import BadInput
 from components.corpus.documents import decompress
-from components.params import BadInput
 
 if TYPE_CHECKING:
     from components.corpus.catalogue import Format

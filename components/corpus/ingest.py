@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.core.errors import BadInput
+from components.core.files import write_directory
+from components.core.lineage import Manifest, Shard, write_manifest
+from components.core.stage import StageContext
 from components.corpus.catalogue import CATALOGUE, choose, load_catalogue
 from components.corpus.documents import Document, write_documents
 from components.corpus.sources import read_source
-from components.lineage import Manifest, Shard, write_directory, write_manifest
-from components.params import BadInput
-from components.stage import StageContext
 
 RAW = Path("data/raw")
 

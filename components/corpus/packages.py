@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from components.home import home
-from components.lineage import sha256_file
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import sha256_file
+from components.core.paths import home
 
 Registry = Literal["pypi", "npm", "debian"]
 _FETCH_TIMEOUT_S = 600

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from components.core.errors import BadInput
+from components.core.files import write_directory
+from components.core.lineage import Manifest, read_manifest, sha256_json, write_manifest
 from components.corpus.documents import Document, write_documents
-from components.lineage import Manifest, read_manifest, sha256_json, write_directory, write_manifest
-from components.params import BadInput
 
 QUARANTINE = Path("data/quarantine/corpus")
 PRODUCER = "check_corpus"

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from components.core.errors import BadInput
+from components.core.lineage import sha256_file
 from components.corpus import formats
 from components.corpus.catalogue import (
     Decoded,
@@ -24,8 +26,6 @@ from components.corpus.catalogue import (
 )
 from components.corpus.documents import Document, clean_text, read_lines, text_id
 from components.corpus.packages import fetch, read_members
-from components.lineage import sha256_file
-from components.params import BadInput
 
 STARTER = Path(__file__).parent / "starter"
 _HTTP_TIMEOUT_S = 60.0
@@ -88,7 +88,7 @@ def _local(name: str, source: LocalSource) -> Iterator[Raw]:
 def _s3(name: str, source: S3Source) -> Iterator[Raw]:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from components.storage import open_filesystem
+    from components.core.storage import open_filesystem
 
     filesystem, root = open_filesystem(source.url)
     root = root.rstrip("/")

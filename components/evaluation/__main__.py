@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from components import params as schema
-from components.stage import EXIT_BAD_INPUT, StageContext, fail, run_stage
+from components.core import params as schema
+from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
+from components.core.stage import StageContext, run_stage
 
 app = typer.Typer(help="What a checkpoint can do, and whether a candidate may be released.", add_completion=False)
 
@@ -28,7 +29,7 @@ def evaluate(
 
     try:
         schema.find_stage(schema.load(), name)
-    except schema.BadInput as error:  # before a run is tracked under a name that no stage has
+    except BadInput as error:  # before a run is tracked under a name that no stage has
         fail(f"evaluate@{name}", str(error), EXIT_BAD_INPUT)
     run_stage(f"evaluate@{name}", body)
 

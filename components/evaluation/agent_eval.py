@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from components.agent.environment import Task, TaskFamily
+from components.agent.episode_loop import Policy, run_episodes
 from components.agent.factbook import Knowledge
-from components.agent.families import choose_families, load_families
-from components.agent.loop import Policy, run_episodes
 from components.agent.policies import ModelPolicy, NoOpPolicy, RandomToolPolicy
+from components.core.params import Params
 from components.evaluation.statistics import mean_of, wilson
-from components.params import Params
+from components.tasks.kit.registry import choose_families, load_families
 
 MODEL = "model"
 BASELINES = ("no_op", "random_tool")

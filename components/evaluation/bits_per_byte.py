@@ -13,10 +13,10 @@ from typing import Literal
 
 import numpy as np
 
+from components.core.errors import BadInput
 from components.corpus.documents import read_documents
 from components.evaluation.ngram import NGramModel
 from components.evaluation.scoring import score_rows, sliding_rows
-from components.params import BadInput
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 

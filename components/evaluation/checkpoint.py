@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.lineage import read_manifest, verify
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, verify
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 
@@ -35,7 +35,7 @@ def load_checkpoint(name: str, tokenizer: TextTokenizer) -> Checkpoint:
 
     Raises BadInput if it is missing, corrupt, unfinished, or was trained with another tokenizer.
     """
-    from model.hf import load_pretrained
+    from model.exchange.hf import load_pretrained
 
     directory = CHECKPOINTS / name
     manifest = read_manifest(directory, f"pretrain@{name}")

@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 
 from components.agent.policies import ModelPolicy
+from components.core.files import write_directory, write_json
+from components.core.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
+from components.core.params import TEXT_DOMAINS
+from components.core.stage import StageContext
+from components.core.tracking import flatten
 from components.evaluation import agent_eval, bits_per_byte, contamination, figures, phases
 from components.evaluation.agent_eval import EpisodeItem
 from components.evaluation.bits_per_byte import HeldOutDocument, Segment
@@ -20,19 +25,7 @@ from components.evaluation.phase_answers import PhaseAnswer, all_phases, phase_m
 from components.evaluation.seen_tokens import seen_documents
 from components.evaluation.statistics import wilson
 from components.evaluation.task_items import check_tasks
-from components.lineage import (
-    Manifest,
-    describe_shard,
-    read_manifest,
-    verify,
-    write_directory,
-    write_json,
-    write_manifest,
-)
-from components.params import TEXT_DOMAINS
-from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
-from components.tracking import flatten
 
 RAW = Path("data/raw")
 CURATED = Path("data/curated")

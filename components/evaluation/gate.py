@@ -16,6 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from components.core.errors import BadInput
+from components.core.files import write_json
+from components.core.lineage import Manifest, read_manifest, verify
+from components.core.params import Gate
+from components.core.stage import StageContext
 from components.evaluation import report
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem, parse_rate
 from components.evaluation.bits_per_byte import Segment
@@ -31,9 +36,6 @@ from components.evaluation.statistics import (
     standard_error,
     wilson,
 )
-from components.lineage import Manifest, read_manifest, verify, write_json
-from components.params import BadInput, Gate
-from components.stage import StageContext
 
 Verdict = Literal["PASS", "HOLD", "INSUFFICIENT_POWER"]
 EVALUATIONS = Path("data/evaluations")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.params import BadInput
+from components.core.errors import BadInput
 
 BITS_FILE = "bits_per_byte.parquet"
 AGENT_FILE = "agent.parquet"

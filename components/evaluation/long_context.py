@@ -23,8 +23,8 @@ import torch
 
 from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.template import encode_conversation
+from components.core.errors import BadInput
 from components.evaluation.statistics import Interval, wilson
-from components.params import BadInput
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 from model.cache import LatentCache

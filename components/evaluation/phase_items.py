@@ -17,10 +17,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from components.agent.draws import named_rng
 from components.agent.environment import Label, TaskFamily
-from components.agent.messages import defuse
-from components.agent.protocol import Segment, render_segments
+from components.agent.messages import escape_special_tokens
+from components.agent.template import Segment, render_segments
+from components.core.seeding import named_rng
 from components.evaluation.phase_answers import OPTIONS, PHASES, Phase
 from components.trajectories.episodes import Synthesizer, play
 from components.trajectories.record import Record, Step, to_messages
@@ -93,19 +93,27 @@ def utterances(steps: Sequence[Step], answer_turn: int) -> Iterator[Utterance]:
             # What leads to a wrong step may itself be true, so it is neither asked for nor offered.
             if step.label != "wrong":
                 phase = "diagnosis" if step.label == "recovery" else "reflection"
-                yield Utterance(phase=phase, label=step.label, turn=turn, text=defuse(step.text), about=read)
+                yield Utterance(
+                    phase=phase, label=step.label, turn=turn, text=escape_special_tokens(step.text), about=read
+                )
         elif step.phase == "plan":
             yield Utterance(
-                phase="plan", label=step.label, turn=turn, text=defuse(step.text), about=_next_call(steps, step)
+                phase="plan",
+                label=step.label,
+                turn=turn,
+                text=escape_special_tokens(step.text),
+                about=_next_call(steps, step),
             )
         elif step.phase == "action":
-            text = "\n".join(defuse(call.to_call().to_json()) for call in step.calls)
+            text = "\n".join(escape_special_tokens(call.to_call().to_json()) for call in step.calls)
             call = _next_call(steps, step)
             if len(step.calls) == 1:
                 yield Utterance(phase="action", label=step.label, turn=turn, text=text, about=call)
             read = f"{call} -> {[seen.content for seen in step.obs]}"
         elif step.phase == "summary" and turn == answer_turn:
-            yield Utterance(phase="summary", label=step.label, turn=turn, text=defuse(step.text), about=None)
+            yield Utterance(
+                phase="summary", label=step.label, turn=turn, text=escape_special_tokens(step.text), about=None
+            )
         if step.phase in ("action", "summary"):
             turn += 1
 

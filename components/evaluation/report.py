@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.params import Gate, Params
+from components.core.params import Gate, Params
 
 if TYPE_CHECKING:
     from components.evaluation.gate import Check

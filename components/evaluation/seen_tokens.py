@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from components.params import TEXT_DOMAINS
+from components.core.params import TEXT_DOMAINS
 from components.tokens import Sample, TrainingOrder
 
 TOKENS = Path("data/tokens")

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.params import BadInput
-from components.validation import suggest
+from components.core.errors import BadInput
+from components.core.validation import suggest
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from components.params import BadInput
-from components.stage import EXIT_BAD_INPUT, StageContext, fail, run_stage
+from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
+from components.core.stage import StageContext, run_stage
 
 app = typer.Typer(help="Make a release of the trained model, check one, talk to one.", add_completion=False)
 DirectoryArgument = Annotated[Path, typer.Argument(help="The directory of the release.")]

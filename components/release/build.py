@@ -18,32 +18,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.agent.serving import serving_tokenizer
 from components.agent.template import CHAT_TEMPLATE
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json, write_text
+from components.core.lineage import Manifest, describe_shard, read_manifest, stage_identity
+from components.core.params import Params
+from components.core.stage import StageContext
+from components.core.validation import first_fault
 from components.evaluation.checkpoint import CHECKPOINTS, Checkpoint, load_checkpoint
 from components.evaluation.report import METRICS as EVALUATIONS
-from components.lineage import (
-    Manifest,
-    describe_shard,
-    read_manifest,
-    stage_identity,
-    write_directory,
-    write_json,
-    write_text,
-)
-from components.params import BadInput, Params
 from components.release import layout
 from components.release.card import RELEASED, CardFacts, model_card
 from components.release.checksums import write_checksums
 from components.release.parity import Parity, prove
 from components.release.registry import STATUS_TAG, register
-from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokenizer.text import CONFIG_FILE as TOKENIZER_CONFIG_FILE
 from components.tokenizer.text import TOKENIZER_FILE, tokenizer_config
-from components.validation import first_fault
 from model import MLATransformer
-from model.gguf import GGUFDType
-from model.gguf import export as export_gguf
-from model.hf import GENERATION_FILE, WEIGHTS_FILE, export_pretrained
+from model.exchange.gguf import GGUFDType
+from model.exchange.gguf import export as export_gguf
+from model.exchange.hf import GENERATION_FILE, WEIGHTS_FILE, export_pretrained
 
 TOKENIZER = Path("artifacts/tokenizer")
 GATE = Path("metrics/gate.json")

@@ -14,9 +14,9 @@ from typing import Any
 import jinja2
 
 from components.agent.calculator import CALCULATOR
+from components.core.lineage import Manifest
+from components.core.params import Params
 from components.evaluation.report import stages_markdown
-from components.lineage import Manifest
-from components.params import Params
 from components.release.layout import gguf_file
 from model import MLAConfig
 from model.flops import parameters

@@ -19,19 +19,20 @@ from tokenizers import Tokenizer
 
 from components.agent.calculator import CALCULATOR
 from components.agent.environment import Observation, Task
+from components.agent.episode_loop import Conversation, End, Rollout
 from components.agent.factbook import FACTBOOK, Knowledge
-from components.agent.loop import Conversation, End, Rollout
-from components.agent.messages import ANALYSIS, CALL_OPEN, MARKERS, PLAN, REFLECTION, THINK_OPEN, Message, ToolSpec
+from components.agent.messages import Message, ToolSpec
 from components.agent.template import encode_conversation
 from components.agent.toolbox import TOOLBOX, Toolbox
 from components.agent.turns import decode_turn
-from components.lineage import Manifest, verify
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import Manifest, verify
+from components.core.special_tokens import ANALYSIS, CALL_OPEN, MARKERS, PLAN, REFLECTION, THINK_OPEN
+from components.core.validation import first_fault, suggest
 from components.release.layout import GENERATION_FILE, MANIFEST_FILE, gguf_file
 from components.release.llama import LlamaServer
 from components.tokenizer import TextTokenizer
 from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
-from components.validation import first_fault, suggest
 
 MAX_CONTEXT_TOKENS = 8192  # of a chat: the cache of a large model's whole context would not fit a laptop
 MAX_TURNS = 8  # of the model for one message of the person

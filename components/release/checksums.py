@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from components.lineage import sha256_file, write_text
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.files import write_text
+from components.core.lineage import sha256_file
 from components.release.layout import CHECKSUMS_FILE, MANIFEST_FILE, RELEASE
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")

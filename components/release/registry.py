@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.lineage import sha256_file
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import sha256_file
+from components.core.tracking import StageTracker, connect
 from components.release.layout import CARD_FILE, CHECKSUMS_FILE, RELEASE
-from components.tracking import StageTracker, connect
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from components.agent.toolbox import TOOLBOX
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.release.chat import ChatSession, Finished, Piece, Result
 
 HELP = "/tools [NAME...] what it may call · /reset forget all · /quit or Ctrl-D leave · Ctrl-C stop an answer"

@@ -1,6 +1,6 @@
 """Documents to vocabulary: byte-level BPE with the Youtu pre-tokenizer, learned in stages."""
 
-from components.tokenizer.special import SPECIAL_TOKENS
+from components.core.special_tokens import SPECIAL_TOKENS
 from components.tokenizer.text import TextTokenizer, load_tokenizer
 
 __all__ = ["SPECIAL_TOKENS", "TextTokenizer", "load_tokenizer"]

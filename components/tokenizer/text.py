@@ -11,11 +11,11 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 
-from components.lineage import read_manifest, sha256_file, verify
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, sha256_file, verify
+from components.core.special_tokens import BEGIN_OF_TEXT, END_OF_TEXT, PAD, SPECIAL_TOKENS
 from components.tokenizer.bpe import MergeList
 from components.tokenizer.pretokenizer import build_pre_tokenizer
-from components.tokenizer.special import BEGIN_OF_TEXT, END_OF_TEXT, PAD, SPECIAL_TOKENS
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"

@@ -8,7 +8,7 @@ the outcome beside one stage over all domains, same size, same text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -17,27 +17,26 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import PreTokenizer
 
-from components.corpus.documents import read_documents
-from components.lineage import (
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json
+from components.core.lineage import (
     MANIFEST,
     Manifest,
     describe_shard,
     read_manifest,
     sha256_file,
     verify,
-    write_directory,
-    write_json,
     write_manifest,
 )
-from components.params import BadInput, Domain
-from components.params import Tokenizer as TokenizerParams
-from components.stage import StageContext
-from components.tokenizer.agent_text import read_agent_texts
+from components.core.params import Domain
+from components.core.params import Tokenizer as TokenizerParams
+from components.core.special_tokens import SPECIAL_TOKENS
+from components.core.stage import StageContext
+from components.core.tracking import flatten
+from components.corpus.documents import read_documents
 from components.tokenizer.bpe import MergeList, continue_merges
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
-from components.tokenizer.special import SPECIAL_TOKENS
 from components.tokenizer.text import CONFIG_FILE, PRODUCER, TOKENIZER_FILE, build_tokenizer, tokenizer_config
-from components.tracking import flatten
 
 CURATED = Path("data/curated")
 OUTPUT = Path("artifacts/tokenizer")
@@ -53,13 +52,16 @@ class DomainText:
     size_bytes: int
 
 
-def run(context: StageContext) -> None:
+AgentTexts = Callable[[int], Iterator[str]]  # up to so many bytes of what agents read and write
+
+
+def run(context: StageContext, agent_texts: AgentTexts) -> None:
     """Train, compare with the single-stage baseline, write. Raises BadInput before anything is written."""
     params = context.params.tokenizer
     curated = read_manifest(CURATED, "curate")
     verify(CURATED, curated)
-    train = _read_split("train", params, curated, context)
-    held_out = _read_split("heldout", params, curated, context)
+    train = _read_split("train", params, curated, context, agent_texts)
+    held_out = _read_split("heldout", params, curated, context, agent_texts)
     pieces = {domain: text.pieces for domain, text in train.items()}
     staged, sizes = learn_stages(params, pieces)
     tokenizer, baseline = build_tokenizer(staged), build_tokenizer(learn_single_stage(params, pieces))
@@ -121,7 +123,9 @@ def bytes_per_token(text: DomainText, tokenizer: Tokenizer) -> float:
     return text.size_bytes / tokens
 
 
-def _read_split(split: str, params: TokenizerParams, curated: Manifest, context: StageContext) -> dict[str, DomainText]:
+def _read_split(
+    split: str, params: TokenizerParams, curated: Manifest, context: StageContext, agent_texts: AgentTexts
+) -> dict[str, DomainText]:
     """Up to `max_bytes_per_domain` of each domain's text in a split.
 
     A domain may have no held-out documents (a few long books); in the training split it must have some. Agent text is
@@ -132,7 +136,7 @@ def _read_split(split: str, params: TokenizerParams, curated: Manifest, context:
     for number, domain in enumerate(domains):
         if domain == AGENT:
             if split == "train":
-                found[domain] = _domain_text(read_agent_texts(params.max_bytes_per_domain))
+                found[domain] = _domain_text(agent_texts(params.max_bytes_per_domain))
         elif any(shard.name.startswith(f"{split}/{domain}/") for shard in curated.shards):
             found[domain] = _domain_text(sample_texts(CURATED / split / domain, params.max_bytes_per_domain))
         elif split == "train":

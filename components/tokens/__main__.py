@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from components.params import BadInput
-from components.stage import EXIT_BAD_INPUT, StageContext, fail, run_stage
+from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
+from components.core.stage import StageContext, run_stage
 
 app = typer.Typer(help="Documents to packed token shards.", add_completion=False, no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def publish(
 
     The directory stays as it is; on another machine its manifest alone is enough.
     """
-    from components.lineage import read_manifest
+    from components.core.lineage import read_manifest
     from components.tokens.shards import publish as publish_shards
 
     try:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from absl import logging as absl_logging
 
-from components.lineage import Manifest, read_manifest
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import Manifest, read_manifest
 from components.tokens.shards import TokenShard, open_shards
 
 absl_logging.set_verbosity(absl_logging.ERROR)  # importing Grain warns that jax is missing, which nothing here uses

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.home import home
-from components.lineage import Manifest, Shard, describe_shard, sha256_file, verify, write_manifest
-from components.storage import fetch_shard, open_filesystem
+from components.core.lineage import Manifest, Shard, describe_shard, sha256_file, verify, write_manifest
+from components.core.paths import home
+from components.core.storage import fetch_shard, open_filesystem
 from components.tokens.rows import Row
 
 SHARD_URL_VARIABLE = "TRIVIUM_SHARD_URL"

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from components.core.files import write_directory, write_json
+from components.core.lineage import read_manifest, verify
+from components.core.params import TEXT_DOMAINS
+from components.core.stage import StageContext
 from components.corpus.documents import Document, read_documents
-from components.lineage import read_manifest, verify, write_directory, write_json
-from components.params import TEXT_DOMAINS
-from components.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokens.rows import PackResult, Row, TokenDocument, pack
 from components.tokens.shards import write_token_shards

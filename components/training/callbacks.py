@@ -9,8 +9,8 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 
-from components.progress import Progress
-from components.tracking import StageTracker
+from components.core.progress import Progress
+from components.core.tracking import StageTracker
 from components.training.energy import EnergyMeter
 from components.training.interruption import StopRequest
 from components.training.module import PretrainModule

@@ -9,15 +9,8 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from components.lineage import (
-    Manifest,
-    describe_shard,
-    write_directory,
-    write_json,
-    write_manifest,
-    write_text,
-)
-from components.training.boundary import StagePlan
+from components.core.files import write_directory, write_json, write_text
+from components.core.lineage import Manifest, describe_shard, write_manifest
 from components.training.layout import (
     CHECKPOINTS,
     INIT,
@@ -28,8 +21,9 @@ from components.training.layout import (
     producer,
 )
 from components.training.module import TrainingState
+from components.training.preflight import StagePlan
 from model import MLATransformer
-from model.hf import export_pretrained
+from model.exchange.hf import export_pretrained
 from model.tensor_files import save_tensors
 
 FINAL_STEPS = 20  # the final loss is the mean over this many last steps

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.params import BadInput
+from components.core.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)

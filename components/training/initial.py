@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from components.params import BadInput, Params
-from components.stage import StageContext
+from components.core.errors import BadInput
+from components.core.params import Params
+from components.core.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.training.checkpoint import write_initial
 from components.training.layout import TOKENIZER

@@ -11,12 +11,11 @@ import lightning.pytorch as lightning
 import torch
 from matplotlib.figure import Figure
 
-from components.params import BadInput, RopeScaling
-from components.params import Optimizer as OptimizerParams
-from components.stage import StageContext
+from components.core.errors import BadInput, Interrupted
+from components.core.params import Optimizer as OptimizerParams
+from components.core.params import RopeScaling
+from components.core.stage import StageContext
 from components.tokens import TrainingOrder
-from components.tracking import Interrupted
-from components.training.boundary import StagePlan, plan_stage
 from components.training.callbacks import Checkpoints, Clock, Report, TokenBudget
 from components.training.checkpoint import curve, read_optimizer, write_trained
 from components.training.data import TokenData
@@ -25,11 +24,12 @@ from components.training.interruption import StopRequest
 from components.training.layout import OPTIMIZER_FILE, curve_file
 from components.training.module import OptimizerState, PretrainModule, TrainingState
 from components.training.optimizer import state_tensors
+from components.training.preflight import StagePlan, plan_stage
 from components.training.resume import ProgressStore, Snapshot, progress_store
 from model.backends import default_backend
 from model.config import Yarn
+from model.exchange.hf import load_pretrained
 from model.float8 import train_in_float8
-from model.hf import load_pretrained
 from model.recompute import recompute_for
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from components.params import Optimizer as OptimizerParams
-from components.params import Schedule
+from components.core.params import Optimizer as OptimizerParams
+from components.core.params import Schedule
 from components.training.data import Batch
 from components.training.optimizer import build_optimizers, load_state_tensors, set_rate_factor
 from components.training.schedule import learning_rate_factor

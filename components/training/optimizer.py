@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from components.params import BadInput
-from components.params import Optimizer as OptimizerParams
+from components.core.errors import BadInput
+from components.core.params import Optimizer as OptimizerParams
 
 BASE_RATE = "base_lr"  # group entry: the rate that the schedule's factor multiplies
 

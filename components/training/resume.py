@@ -21,9 +21,10 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import Tensor
 
-from components.home import home
-from components.lineage import Manifest, describe_shard, read_manifest, verify, write_json, write_manifest
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.files import write_json
+from components.core.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
+from components.core.paths import home
 from components.training.layout import KEPT_CHECKPOINTS, OPTIMIZER_FILE
 from components.training.module import TrainingState
 from model.tensor_files import save_tensors

@@ -7,7 +7,7 @@ moves the weights and the last step of a stage is taken at exactly `end`.
 
 from __future__ import annotations
 
-from components.params import Schedule
+from components.core.params import Schedule
 
 
 def learning_rate_factor(schedule: Schedule, tokens_seen: int, tokens_total: int) -> float:

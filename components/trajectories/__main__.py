@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from components.stage import StageContext, run_stage
+from components.core.stage import StageContext, run_stage
 
 app = typer.Typer(help="Tasks to verified trajectories to weighted tokens.", add_completion=False, no_args_is_help=True)
 
@@ -57,8 +57,9 @@ def audit(
     import json
     import sys
 
+    from components.core.errors import BadInput
+    from components.core.params import load
     from components.corpus.curation.decontamination import TASKS, benchmark_windows
-    from components.params import BadInput, load
     from components.trajectories.audit.audit import audit as run_audit
     from components.trajectories.audit.audit import grow, show
     from components.trajectories.check import Rules

@@ -15,26 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from components.agent.environment import TaskFamily
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json
+from components.core.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
+from components.core.paths import home
+from components.core.stage import StageContext
 from components.corpus.curation.decontamination import TASKS as BENCHMARKS
 from components.corpus.curation.decontamination import Windows, benchmark_windows, find_benchmark
 from components.corpus.documents import SHARD_SUFFIX, write_lines
-from components.home import home
-from components.lineage import (
-    Manifest,
-    describe_shard,
-    read_manifest,
-    verify,
-    write_directory,
-    write_json,
-    write_manifest,
-)
-from components.params import BadInput
-from components.stage import StageContext
-from components.trajectories.checks import RECORD_CHECKS, check_split
-from components.trajectories.corpus_checks import CORPUS_CHECKS
+from components.trajectories.checks.corpus import CORPUS_CHECKS
+from components.trajectories.checks.record import RECORD_CHECKS, check_split
+from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record, parse_record, read_record_lines
-from components.trajectories.replay import replay
 from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.workers import in_workers, worker_count
 
@@ -66,7 +59,7 @@ class Judged:
 def run(context: StageContext) -> None:
     """Judge, gate, quarantine. Raises BadInput naming the gates that failed."""
     from components.trajectories.expectations import judge_table
-    from components.trajectories.page import write_page
+    from components.trajectories.html_report import write_page
 
     started_s = time.monotonic()
     params = context.params

@@ -11,12 +11,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.agent.draws import named_rng
 from components.agent.environment import OracleStep, Split, Task, TaskFamily
 from components.agent.factbook import FACTBOOK, Knowledge
-from components.agent.families import load_families
+from components.core.seeding import named_rng
 from components.corpus.documents import read_documents
-from components.trajectories.grounding import citations_of
+from components.tasks.kit.registry import load_families
+from components.trajectories.checks.grounding import citations_of
 from components.trajectories.record import (
     Answer,
     Call,

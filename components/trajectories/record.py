@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from components.agent.environment import End, Label, Observation, Origin, Split, Status
 from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.turns import compose_turn
+from components.core.errors import BadInput
+from components.core.lineage import Shard, describe_shard, sha256_json
+from components.core.params import Stream
+from components.core.validation import first_fault
 from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
-from components.lineage import Shard, describe_shard, sha256_json
-from components.params import BadInput, Stream
-from components.validation import first_fault
 
 Phase = Literal["analysis", "plan", "action", "reflection", "summary"]
 SHARD_RECORDS = 10_000

@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from components.lineage import Manifest, read_manifest, verify, write_directory, write_json
-from components.params import BadInput, agent_rows
-from components.stage import StageContext
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_json
+from components.core.lineage import Manifest, read_manifest, verify
+from components.core.params import agent_rows
+from components.core.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.trajectories.check import QUARANTINE
-from components.trajectories.masks import find_mask_fault
+from components.trajectories.checks.loss_mask import find_mask_fault
 from components.trajectories.record import Record, parse_record, read_record_lines
 from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.weights import weigh

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.agent.protocol import ASSISTANT_KINDS, Segment, render_segments
+from components.agent.template import ASSISTANT_KINDS, Segment, render_segments
 from components.trajectories.record import Record, to_messages
 
 

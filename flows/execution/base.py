@@ -13,10 +13,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from components.stage import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from components.core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED
 
 OnProgress = Callable[[Mapping[str, Any]], None]
-"""Gets the stage's newest state as components.progress writes it: stage, done, total, unit, per_s, left_s, figures."""
+"""Gets the stage's newest state as components.core.progress writes it: its fields and metrics."""
 OnLine = Callable[[str], None]
 """Gets each line the stage prints."""
 

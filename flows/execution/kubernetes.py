@@ -27,8 +27,8 @@ from kubernetes.config.config_exception import ConfigException
 from pydantic import BaseModel, ConfigDict, Field
 from urllib3.exceptions import HTTPError
 
-from components.params import BadInput
-from components.pipeline import pull_run_cache, read_graph
+from components.core.dvc.graph import pull_run_cache, read_graph
+from components.core.errors import BadInput
 from flows.execution import snapshot
 from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
 from flows.execution.pod import GRACE_VARIABLE, PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE

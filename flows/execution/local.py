@@ -14,8 +14,8 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-from components.progress import VARIABLE as PROGRESS_VARIABLE
-from flows.execution import leash
+from components.core.progress import VARIABLE as PROGRESS_VARIABLE
+from flows.execution import watchdog
 from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge, was_skipped
 from flows.execution.profile import Profile
 
@@ -73,7 +73,7 @@ class LocalExecutor:
         # Without --wait-for-lock parallel stages fail on the repository lock.
         repro = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", request.stage]
         return subprocess.Popen(
-            [sys.executable, "-I", str(Path(leash.__file__)), str(self._profile.grace_s), *repro],
+            [sys.executable, "-I", str(Path(watchdog.__file__)), str(self._profile.grace_s), *repro],
             cwd=request.workspace,
             env=environment,
             stdin=subprocess.PIPE,

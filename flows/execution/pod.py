@@ -16,10 +16,9 @@ from collections import deque
 from pathlib import Path
 from types import FrameType
 
-from components.params import BadInput
-from components.progress import VARIABLE as PROGRESS_VARIABLE
-from components.stage import EXIT_BAD_INPUT, EXIT_INTERRUPTED, fail
-from flows.execution import leash
+from components.core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BadInput, fail
+from components.core.progress import VARIABLE as PROGRESS_VARIABLE
+from flows.execution import watchdog
 from flows.execution.base import stage_exit_code
 from flows.execution.snapshot import unpack
 
@@ -47,7 +46,7 @@ def run_on_leash(command: list[str], workspace: Path, progress_file: Path) -> in
     """
     environment = {**os.environ, PROGRESS_VARIABLE: str(progress_file), "PYTHONPATH": str(workspace)}
     process = subprocess.Popen(
-        [sys.executable, "-I", str(Path(leash.__file__)), os.environ.get(GRACE_VARIABLE, "60"), *command],
+        [sys.executable, "-I", str(Path(watchdog.__file__)), os.environ.get(GRACE_VARIABLE, "60"), *command],
         cwd=workspace,
         env=environment,
         stdin=subprocess.PIPE,

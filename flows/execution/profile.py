@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.home import repository_root
-from components.params import BadInput, read_yaml
-from components.validation import explain, suggest
+from components.core.errors import BadInput
+from components.core.params import read_yaml
+from components.core.paths import repository_root
+from components.core.validation import explain, suggest
 
 if TYPE_CHECKING:
     from flows.execution.base import Executor
@@ -44,7 +45,7 @@ class Profile(BaseModel):
     compile_blocks: bool = Field(False, description="train through torch.compile, on a GPU; the last bits depend on it")
 
     def stage_environment(self) -> dict[str, str]:
-        """How stages compute there, as components.stage and components.training.execution read it."""
+        """How stages compute there, as components.core.stage and components.training.execution read it."""
         return {
             "TRIVIUM_CPU_THREADS": str(self.cpu_threads),
             "TRIVIUM_MICRO_ROWS": str(self.micro_rows),

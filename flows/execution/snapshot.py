@@ -12,8 +12,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from components.params import BadInput
-from components.storage import open_filesystem
+from components.core.errors import BadInput
+from components.core.storage import open_filesystem
 
 
 def pack(workspace: Path) -> bytes:

@@ -7,7 +7,7 @@ import time
 
 import typer
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from infra.local import record, services
 from infra.local.settings import Services
 

@@ -10,7 +10,7 @@ import urllib.request
 
 import psutil
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from infra.local.settings import LOOPBACK
 
 _POLL_S = 0.2

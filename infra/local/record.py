@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.lineage import write_text
-from components.process import ProcessMark
+from components.core.files import write_text
+from components.core.process import ProcessMark
 from infra.local.settings import Services
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import httpx
 import psutil
 
-from components.process import ProcessMark
+from components.core.process import ProcessMark
 from infra.local import prefect_api, record
 from infra.local.health import is_healthy, refuse_taken_port
 from infra.local.settings import MLFLOW_PORT_VARIABLE, PREFECT_PORT_VARIABLE, Services, isolated

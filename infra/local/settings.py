@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.home import home, repository_root
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.paths import home, repository_root
 
 WORK_POOL = "trivium"
 PREFECT_PORT_VARIABLE = "TRIVIUM_PREFECT_PORT"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from components.agent.messages import MARKERS, Message, ToolCall, ToolSpec
+from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.turns import compose_turn
+from components.core.special_tokens import MARKERS
 
 _characters = st.characters(exclude_categories=("Cs",))
 hostile = st.lists(st.one_of(st.text(_characters, max_size=12), st.sampled_from(MARKERS)), max_size=4).map("".join)

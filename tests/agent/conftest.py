@@ -11,10 +11,10 @@ from lessons import Lesson, teach
 from components.agent.calculator import CALCULATOR
 from components.agent.environment import TaskFamily
 from components.agent.factbook import SEARCH, Knowledge
-from components.agent.families import load_families
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import write_documents
 from components.corpus.sources import read_source
+from components.tasks.kit.registry import load_families
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 

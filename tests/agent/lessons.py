@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from small_model import learn_by_heart
 
 from components.agent.environment import Task, TaskFamily
-from components.agent.loop import Episode, run_episodes
+from components.agent.episode_loop import Episode, run_episodes
 from components.agent.policies import OraclePolicy
 from components.agent.template import encode_conversation
 from components.tokenizer import TextTokenizer

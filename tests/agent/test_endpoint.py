@@ -12,7 +12,7 @@ import pytest
 
 from components.agent.endpoint import EndpointError, EndpointPolicy
 from components.agent.environment import TaskFamily
-from components.agent.loop import Episode, run_episodes
+from components.agent.episode_loop import Episode, run_episodes
 
 Families = Mapping[str, TaskFamily]
 Reply = tuple[int, str]

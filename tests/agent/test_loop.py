@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from components.agent.environment import Task, TaskFamily
-from components.agent.loop import Conversation, Episode, run_episodes
-from components.agent.messages import END, ToolCall
+from components.agent.episode_loop import Conversation, Episode, run_episodes
+from components.agent.messages import ToolCall
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.agent.turns import compose_turn, turn_text
+from components.core.special_tokens import END_OF_TEXT
 
 QUICK = (
     "arithmetic_add",
@@ -122,7 +123,11 @@ def test_one_unreadable_turn_can_be_mended(families: Families) -> None:
     value = str(task.payload["value"])
 
     def write(conversation: Conversation) -> str:
-        return ("{" + END, turn_text(CALL), value + END)[len(conversation.turns)] if conversation.turns else "<plan>"
+        return (
+            ("{" + END_OF_TEXT, turn_text(CALL), value + END_OF_TEXT)[len(conversation.turns)]
+            if conversation.turns
+            else "<plan>"
+        )
 
     episode = _run(families, write)
     assert episode.parse_errors == 1 and episode.success
@@ -130,8 +135,10 @@ def test_one_unreadable_turn_can_be_mended(families: Families) -> None:
 
 def test_a_broken_call_is_not_made(families: Families) -> None:
     """Two calls, the second broken: neither runs, and its argument never falls back to nothing."""
-    good = turn_text(CALL).removesuffix(END)
-    episode = _run(families, lambda conversation: good + '\n<tool_call>{"name":"calculator","arguments":{}' + END)
+    good = turn_text(CALL).removesuffix(END_OF_TEXT)
+    episode = _run(
+        families, lambda conversation: good + '\n<tool_call>{"name":"calculator","arguments":{}' + END_OF_TEXT
+    )
     assert episode.tool_calls == 0 and episode.parse_errors == 3
     assert all(not turn.calls for turn in episode.transcript)
 
@@ -160,7 +167,7 @@ def test_every_turn_is_recorded(families: Families) -> None:
     (episode,) = run_episodes(OraclePolicy(families), tasks, families=families, max_turns=8)
     assert [message.role for message in episode.messages] == ["user", "assistant", "tool", "assistant"]
     assert [len(turn.observations) for turn in episode.transcript] == [1, 0]
-    assert all(turn.text.endswith(END) for turn in episode.transcript)
+    assert all(turn.text.endswith(END_OF_TEXT) for turn in episode.transcript)
     assert episode.answer is not None and str(tasks[0].payload["value"]) in episode.answer
 
 

@@ -8,7 +8,7 @@ from lessons import Lesson
 from small_model import small_model
 
 from components.agent.environment import TaskFamily
-from components.agent.loop import Conversation, run_episodes
+from components.agent.episode_loop import Conversation, run_episodes
 from components.agent.messages import Message
 from components.agent.policies import ModelPolicy
 from components.agent.template import encode_conversation

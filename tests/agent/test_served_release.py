@@ -18,13 +18,13 @@ from small_model import CONTEXT_TOKENS
 
 from components.agent.endpoint import EndpointPolicy
 from components.agent.environment import TaskFamily
-from components.agent.loop import run_episodes
+from components.agent.episode_loop import run_episodes
 from components.agent.messages import Message, ToolSpec
 from components.agent.serving import serving_tokenizer
 from components.agent.template import CHAT_TEMPLATE, encode_conversation, render_text, to_openai
 from components.agent.toolbox import TOOLBOX
 from components.tokenizer import TextTokenizer
-from model import gguf
+from model.exchange import gguf
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def server(lesson: Lesson, tokenizer: TextTokenizer, tmp_path_factory: pytest.Te
     directory = tmp_path_factory.mktemp("release")
     served = directory / "tokenizer.json"
     served.write_text(json.dumps(serving_tokenizer(json.loads(tokenizer._tokenizer.to_str()))), encoding="utf-8")
-    path = directory / "model.gguf"
+    path = directory / "model.exchange.gguf"
     gguf.export(lesson.model, served, CHAT_TEMPLATE.read_text(encoding="utf-8"), path, "f32", "lesson")
     params = xllamacpp.CommonParams()
     params.model.path = str(path)

@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.agent.messages import ASSISTANT_MARKERS, END, MARKERS, Message, ToolCall, defuse
+from components.agent.messages import Message, ToolCall, escape_special_tokens
 from components.agent.turns import compose_turn, decode_turn, parse_turn, turn_message, turn_text
+from components.core.special_tokens import ASSISTANT_MARKERS, END_OF_TEXT, MARKERS
 from components.tokenizer import TextTokenizer
 
 GOOD = '{"name":"calculator","arguments":{"expression":"1+2"}}'
 
-plain = st.text(st.characters(exclude_categories=("Cs",)), max_size=30).filter(lambda text: defuse(text) == text)
+plain = st.text(st.characters(exclude_categories=("Cs",)), max_size=30).filter(
+    lambda text: escape_special_tokens(text) == text
+)
 words = st.text(st.characters(exclude_categories=("Cs", "Z", "C")), min_size=1, max_size=20).filter(
-    lambda text: defuse(text) == text
+    lambda text: escape_special_tokens(text) == text
 )
 arguments = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | plain,
@@ -60,7 +63,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_a_damaged_call_is_refused_or_is_the_call(plan: str, call: ToolCall, data: st.DataObject) -> None:
     """Cut one character out of a call or put one in: it never turns into a call without its arguments."""
     text = turn_text(compose_turn(plan=plan, calls=(call,)))
-    at = data.draw(st.integers(text.index("<tool_call>"), len(text) - len(END) - 1))
+    at = data.draw(st.integers(text.index("<tool_call>"), len(text) - len(END_OF_TEXT) - 1))
     damaged = text[:at] + data.draw(st.sampled_from(("", '"', "}", "{", "\n", ","))) + text[at + 1 :]
     turn = parse_turn(damaged, require_end=True)
     if turn.calls:
@@ -159,5 +162,5 @@ def test_phases_cannot_forge_markers() -> None:
 
 
 def test_a_broken_turn_keeps_its_text() -> None:
-    text = "<think><plan>go" + END
+    text = "<think><plan>go" + END_OF_TEXT
     assert turn_message(text, parse_turn(text)) == Message("assistant", "<think><plan>go")

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from components import params as schema
+from components.core import params as schema
+from components.core.files import write_directory
+from components.core.lineage import Manifest, write_manifest
+from components.core.progress import Progress
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import Document, clean_text, text_id, write_documents
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, write_quarantine
 from components.corpus.sources import read_source
-from components.lineage import Manifest, write_directory, write_manifest
-from components.progress import Progress
 
 REPOSITORY = Path(__file__).parents[2]
 

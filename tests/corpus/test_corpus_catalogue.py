@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from components.core.errors import BadInput
+from components.core.lineage import sha256_file
 from components.corpus.catalogue import CATALOGUE, choose, load_catalogue
 from components.corpus.documents import read_lines
 from components.corpus.sources import STARTER, read_source
-from components.lineage import sha256_file
-from components.params import BadInput
 from tests.corpus.conftest import REPOSITORY, write_catalogue
 
 _HASH = "0" * 64

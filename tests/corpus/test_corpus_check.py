@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest
 from components.corpus.check import METRICS, check
 from components.corpus.documents import Document, read_documents
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, read_set_aside
-from components.lineage import read_manifest
-from components.params import BadInput
 from tests.corpus.conftest import Context, make_document, prose, write_catalogue, write_raw
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, verify
 from components.corpus.curate import CURATED, METRICS, REMOVED, curate, split
 from components.corpus.curation.decontamination import TASKS
 from components.corpus.documents import Document, read_documents, text_id
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, write_quarantine
-from components.lineage import read_manifest, verify
-from components.params import BadInput
 from tests.corpus.conftest import Context, make_document, prose, with_corpus, write_raw
 
 QUESTION = "Which of the seven bridges that cross the river Pregel in the old town was closed by the mayor in 1736"

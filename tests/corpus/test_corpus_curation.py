@@ -9,6 +9,7 @@ from datatrove.data import Document as TroveDocument
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.errors import BadInput
 from components.corpus.curation.decontamination import DecontaminationFilter, benchmark_windows
 from components.corpus.curation.filters import (
     CodeFilter,
@@ -20,7 +21,6 @@ from components.corpus.curation.filters import (
 )
 from components.corpus.curation.pipeline import minhash_config
 from components.corpus.curation.words import MixedScriptWords, bare_words, count_words, han_share
-from components.params import BadInput
 from tests.corpus.conftest import prose
 
 POEM = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。"

@@ -7,6 +7,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.errors import BadInput
 from components.corpus import documents
 from components.corpus.documents import (
     Document,
@@ -15,7 +16,6 @@ from components.corpus.documents import (
     text_id,
     write_documents,
 )
-from components.params import BadInput
 from tests.corpus.conftest import make_document
 
 _metadata = st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.booleans(), max_size=3)

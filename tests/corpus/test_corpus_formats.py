@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from components.core.errors import BadInput
 from components.corpus.formats import decode, tree_sha256, verified
-from components.params import BadInput
 
 _texts = st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=4)
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, sha256_file, verify
 from components.corpus.catalogue import CATALOGUE
 from components.corpus.documents import read_documents, text_id
 from components.corpus.formats import tree_sha256
 from components.corpus.ingest import ingest
-from components.lineage import read_manifest, sha256_file, verify
-from components.params import BadInput
 from tests.corpus.conftest import Context, prose, with_corpus, write_catalogue
 
 

@@ -20,13 +20,13 @@ import pytest
 import s3fs
 from ports import free_ports
 
+from components.core.errors import BadInput
+from components.core.lineage import sha256_file
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import Document
 from components.corpus.formats import tree_sha256
 from components.corpus.packages import fetch
 from components.corpus.sources import read_source
-from components.lineage import sha256_file
-from components.params import BadInput
 from tests.conftest import S3Server
 from tests.corpus.conftest import write_catalogue
 
@@ -340,7 +340,7 @@ def test_a_hub_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from components.corpus.catalogue import HuggingFaceSource\n"
         "from components.corpus.sources import read_source\n"
-        "from components.params import BadInput\n"
+        "from components.core.params import BadInput\n"
         "source = HuggingFaceSource(kind='huggingface', dataset='nobody/nothing', revision='0' * 40,\n"
         "    domain='general', language='en', licence='MIT')\n"
         "try:\n    list(read_source('mine', source))\nexcept BadInput as error:\n    print(error)"

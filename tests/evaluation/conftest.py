@@ -9,8 +9,8 @@ import pytest
 from evaluation_workspace import build_workspace
 from stage_workspace import StageRunner, inside
 
+from components.core.params import Params, load
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
-from components.params import Params, load
 from components.tokenizer import TextTokenizer, load_tokenizer
 
 

@@ -15,16 +15,16 @@ import numpy as np
 from small_tokenizer import write_tokenizer
 from stage_workspace import REPOSITORY, inside, toy_params, write_params
 
+from components.core.lineage import Manifest, write_manifest
+from components.core.params import Params, parse
 from components.corpus.documents import Document, read_lines, text_id, write_documents
-from components.lineage import Manifest, write_manifest
-from components.params import Params, parse
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
-from components.training.boundary import plan_stage
 from components.training.checkpoint import write_initial, write_trained
 from components.training.initial import draw_model
 from components.training.module import TrainingState
+from components.training.preflight import plan_stage
 from model.init import initialise
 
 VOCAB = 512

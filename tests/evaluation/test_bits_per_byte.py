@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from components.core.errors import BadInput
 from components.corpus.documents import read_documents
 from components.evaluation.bits_per_byte import SEGMENT_TOKENS, by_domain, model_bits, read_held_out, segments
 from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.ngram import NGramModel
-from components.params import BadInput
 from components.tokenizer import TextTokenizer
 
 

@@ -11,6 +11,12 @@ from pathlib import Path
 import pytest
 from stage_workspace import StageRunner, file_bytes, inside
 
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, verify
+from components.core.params import Params, load
+from components.core.progress import Progress
+from components.core.stage import StageContext
+from components.core.tracking import StageTracker
 from components.evaluation import evaluate, gate
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
 from components.evaluation.bits_per_byte import Segment
@@ -18,11 +24,6 @@ from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASK
 from components.evaluation.lm_eval_adapter import TaskItem
 from components.evaluation.phase_answers import PhaseAnswer
 from components.evaluation.report import stages_markdown
-from components.lineage import read_manifest, verify
-from components.params import BadInput, Params, load
-from components.progress import Progress
-from components.stage import StageContext
-from components.tracking import StageTracker
 
 OUTPUTS = ("data/evaluations", "metrics/evaluate")
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.core.errors import BadInput
+from components.core.lineage import Manifest
+from components.core.params import Gate, load
 from components.evaluation.agent_eval import MODEL, EpisodeItem
 from components.evaluation.bits_per_byte import Segment
 from components.evaluation.gate import Check, Results, Verdict, decide, overall
 from components.evaluation.report import gate_markdown
-from components.lineage import Manifest
-from components.params import BadInput, Gate, load
 
 FAMILY = "arithmetic_add"
 DOMAINS = ("general", "code")

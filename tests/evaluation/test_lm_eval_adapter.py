@@ -11,11 +11,11 @@ import torch
 from lm_eval.api.instance import Instance
 from stage_workspace import inside
 
+from components.core.errors import BadInput
 from components.evaluation.bits_per_byte import model_bits, read_held_out
 from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.lm_eval_adapter import TaskItem, TriviumLM, run_tasks
 from components.evaluation.task_items import TASKS, available_tasks, check_tasks
-from components.params import BadInput
 from components.tokenizer import TextTokenizer
 
 PAIRS = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from components.core.errors import BadInput
 from components.evaluation.long_context import OPTIONS, PROBES, make_item, option_log_probabilities, run_probe
-from components.params import BadInput
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from tests.small_model import small_model

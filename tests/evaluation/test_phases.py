@@ -13,13 +13,13 @@ from stage_workspace import inside
 
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
-from components.agent.families import load_families
-from components.agent.protocol import render_text
+from components.agent.template import render_text
 from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.phase_answers import BASELINES, OPTIONS, PHASES, phase_metrics
 from components.evaluation.phase_items import PhaseItem, build_items
 from components.evaluation.phases import answer_record
 from components.evaluation.scoring import Row, score_rows
+from components.tasks.kit.registry import load_families
 from components.tokenizer import TextTokenizer
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import to_messages

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from stage_workspace import inside
 
+from components.core.errors import BadInput
+from components.core.params import Params
 from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.seen_tokens import seen_documents
-from components.params import BadInput, Params
 from components.tokenizer import TextTokenizer
 from components.tokens import TrainingOrder
-from components.training.boundary import plan_stage
+from components.training.preflight import plan_stage
 
 Rows = Counter[tuple[int, ...]]
 

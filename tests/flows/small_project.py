@@ -49,11 +49,11 @@ WORK = '''
 import os, signal, sys, time
 from pathlib import Path
 
-from components.home import home
-from components.lineage import write_directory, write_json
-from components.params import BadInput
-from components.stage import run_stage
-from components.tracking import Interrupted
+from components.core.paths import home
+from components.core.lineage import write_directory, write_json
+from components.core.params import BadInput
+from components.core.stage import run_stage
+from components.core.tracking import Interrupted
 
 name = sys.argv[1]
 entry = name.partition("@")[2]

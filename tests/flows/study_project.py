@@ -44,10 +44,10 @@ WORK = '''
 import json, sys
 from pathlib import Path
 
-from components import params as schema
-from components.agent.draws import named_rng
-from components.home import home
-from components.lineage import write_directory, write_json
+from components.core import params as schema
+from components.tasks.kit.seeding import named_rng
+from components.core.paths import home
+from components.core.lineage import write_directory, write_json
 
 family, entry = sys.argv[1:]
 params = schema.load()

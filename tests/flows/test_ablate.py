@@ -11,7 +11,7 @@ import pytest
 from small_project import Project
 from study_project import make_study_project
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from flows.variants import BASE, BEFORE, plan_study
 
 VARIANTS = ("all", "no-math", "no-code")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.home import repository_root
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.paths import repository_root
 from flows.compose import compose, preset_names, read_overrides, stage_names
 from flows.curriculum import curriculum
 from flows.forms import Overrides

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from flows.execution import Outcome, Profile, StageRequest, get_executor, load_profile
-from flows.execution import leash as leash_module
+from flows.execution import watchdog as watchdog_module
 from flows.execution.base import judge
 
 PROFILE = Profile(
@@ -148,7 +148,7 @@ def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
     script.write_text(
         'trap "sleep 0.3; echo saved > saved; exit 75" TERM\necho $$ > pid\nwhile :; do sleep 0.05; done\n'
     )
-    leash = [sys.executable, str(Path(leash_module.__file__)), "10", "sh", str(script)]
+    leash = [sys.executable, str(Path(watchdog_module.__file__)), "10", "sh", str(script)]
     holder = subprocess.Popen(
         [
             sys.executable,
@@ -167,7 +167,7 @@ def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75])
 def test_the_leash_passes_exit_codes_on(code: int) -> None:
-    command = [sys.executable, leash_module.__file__, "1", sys.executable, "-c", f"raise SystemExit({code})"]
+    command = [sys.executable, watchdog_module.__file__, "1", sys.executable, "-c", f"raise SystemExit({code})"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as held:
         assert held.wait(30) == code
 

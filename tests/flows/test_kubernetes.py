@@ -14,7 +14,7 @@ import pytest
 import yaml
 from kubernetes_stub import Cluster, running_cluster
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from flows.execution import snapshot
 from flows.execution.base import Outcome, StageRequest
 from flows.execution.kubernetes import KubernetesExecutor, KubernetesProfile, render_job

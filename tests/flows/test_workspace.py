@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from components import home
-from components.params import BadInput
-from components.survey import survey
+from components.core import paths
+from components.core.dvc.survey import survey
+from components.core.errors import BadInput
 from flows import workspace
 
 IDENTITY = {
@@ -65,10 +65,10 @@ def clone(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.chdir(root)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv(home.VARIABLE, raising=False)
-    home.repository_root.cache_clear()
+    monkeypatch.delenv(paths.VARIABLE, raising=False)
+    paths.repository_root.cache_clear()
     yield root
-    home.repository_root.cache_clear()
+    paths.repository_root.cache_clear()
 
 
 def git(root: Path, *arguments: str) -> str:

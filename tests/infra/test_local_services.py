@@ -15,8 +15,8 @@ import psutil
 import pytest
 from ports import free_ports
 
-from components.params import BadInput
-from components.process import ProcessMark
+from components.core.errors import BadInput
+from components.core.process import ProcessMark
 from infra.local import record
 from infra.local.health import is_healthy, refuse_taken_port
 from infra.local.settings import QUIET, Services, isolated
@@ -99,7 +99,7 @@ def test_up_serves_both_and_down_leaves_nobody_even_without_the_supervisor(clone
 def _artifacts_are_served(clone: Path, services: Services) -> None:
     """A stage writes artifacts with the server or past it; the server shows both."""
     program = (
-        "import mlflow; from components.tracking import connect; connect()\n"
+        "import mlflow; from components.core.tracking import connect; connect()\n"
         "with mlflow.start_run() as run:\n"
         "    mlflow.log_text('hello', 'notes/a.txt')\n"
         "print('run', run.info.run_id)"

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import MLAConfig, MLATransformer
-from model.hf import (
+from model.exchange.hf import (
     CONFIG_FILE,
     GENERATION_FILE,
     INDEX_FILE,

@@ -18,11 +18,11 @@ from tokenizers.decoders import ByteLevel
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
+from components.core.special_tokens import SPECIAL_TOKENS
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
-from components.tokenizer.special import SPECIAL_TOKENS
 from model import PRESETS, MLAConfig, MLATransformer, generate
 from model.config import Yarn
-from model.gguf import export
+from model.exchange.gguf import export
 
 CORPUS = [
     "def add(a, b):\n    return a + b  # 12 + 345 = 357\n",

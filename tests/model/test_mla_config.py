@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import torch
 
-from components import params
+from components.core import params
 from model import PRESETS, MLAConfig, MLATransformer
 from model.config import Yarn
 from model.flops import parameters

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from model import MLAConfig, MLATransformer, generate
 from model.config import Yarn
-from model.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_pretrained
+from model.exchange.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_pretrained
 from model.loss import linear_cross_entropy
 
 

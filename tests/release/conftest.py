@@ -11,7 +11,7 @@ from release_workspace import LESSON, TOOLS, Workspace, make_tokenizer, write_wo
 from small_model import learn_by_heart
 from tokenizers import Tokenizer
 
-from components.agent.protocol import encode_conversation
+from components.agent.template import encode_conversation
 from components.tokenizer import TextTokenizer
 from model import MLATransformer
 

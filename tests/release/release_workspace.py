@@ -16,12 +16,14 @@ from tokenizers import Tokenizer
 
 from components.agent.calculator import CALCULATOR
 from components.agent.factbook import SEARCH
-from components.agent.protocol import Message, ToolCall, compose_turn
+from components.agent.messages import Message, ToolCall
+from components.agent.turns import compose_turn
+from components.core.files import write_directory, write_json
+from components.core.lineage import Manifest, describe_shard, write_manifest
 from components.corpus.documents import Document, text_id, write_documents
-from components.lineage import Manifest, describe_shard, write_directory, write_json, write_manifest
 from components.tokenizer.train import learn_tokenizer
 from model import MLATransformer
-from model.hf import export_pretrained
+from model.exchange.hf import export_pretrained
 
 REPOSITORY = Path(__file__).parents[2]
 QUESTION = "What is 17 + 25?"

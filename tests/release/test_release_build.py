@@ -24,16 +24,16 @@ from stage_workspace import file_bytes
 from tokenizers import Tokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from components import params as schema
-from components.agent.protocol import CHAT_TEMPLATE, encode_conversation, to_openai
-from components.lineage import Manifest
-from components.params import BadInput
-from components.progress import Progress
+from components.agent.template import CHAT_TEMPLATE, encode_conversation, to_openai
+from components.core import params as schema
+from components.core.errors import BadInput
+from components.core.lineage import Manifest
+from components.core.progress import Progress
+from components.core.stage import StageContext
+from components.core.tracking import track_stage
 from components.release import build
 from components.release.registry import ALIAS, DIGEST_TAG
-from components.stage import StageContext
 from components.tokenizer import TextTokenizer
-from components.tracking import track_stage
 from model import MLATransformer
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from release_workspace import ANSWER, QUESTION, Workspace
 
-from components.agent.messages import MARKERS
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.special_tokens import MARKERS
 from components.release.chat import DEFAULT_TOOLS, ChatSession, Finished, Piece, Result, TurnReader, open_chat
 from components.release.terminal import printable
 from components.tokenizer import TextTokenizer

@@ -9,7 +9,7 @@ import pytest
 from release_workspace import Workspace
 from stage_workspace import file_bytes
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.release.checksums import verify_release
 
 

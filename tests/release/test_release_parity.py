@@ -16,7 +16,7 @@ from components.release.llama import LlamaServer, ServerError
 from components.release.parity import ParityError, Prompt, bound
 from components.tokenizer import TextTokenizer
 from model import MLATransformer, generate
-from model.hf import export_pretrained
+from model.exchange.hf import export_pretrained
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from release_workspace import LESSON, TOOLS, Workspace
 
-from components.agent.protocol import encode_conversation
+from components.agent.template import encode_conversation
 from components.release.llama import LlamaServer
 from components.tokenizer import TextTokenizer
 

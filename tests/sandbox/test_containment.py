@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.agent.sandbox import Limits, Result, Sandbox, probe
-from components.agent.sandbox.worker import _Job
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.sandbox import Limits, Result, Sandbox, probe
+from components.sandbox.worker import _Job
 
 pytestmark = pytest.mark.skipif(
     not probe().holds_untrusted_code, reason=f"the kernel grants no namespaces: {probe().reason} {probe().lacking()}"
@@ -243,7 +243,7 @@ def test_nothing_outlives_its_owner() -> None:
 
 def test_an_owner_that_was_killed_takes_its_job_along() -> None:
     program = (
-        "import sys, threading, time\nfrom components.agent.sandbox import Limits, Sandbox\nbox = Sandbox()\n"
+        "import sys, threading, time\nfrom components.sandbox import Limits, Sandbox\nbox = Sandbox()\n"
         "job = ({'job.py': 'import time; time.sleep(300)'}, ['job.py'])\n"
         "threading.Thread(target=box.run, args=job, kwargs={'runner': 'python', 'limits': Limits(wall_s=99)}).start()\n"
         "time.sleep(0.5)\nprint('busy', flush=True)\ntime.sleep(300)\n"

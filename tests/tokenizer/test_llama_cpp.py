@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.tokenizer.text import TOKENIZER_FILE
 from model import MLAConfig, MLATransformer
-from model.gguf import export
+from model.exchange.gguf import export
 
 Encode = Callable[[str], list[int]]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer, load_tokenizer
 from components.tokenizer.text import CONFIG_FILE, TOKENIZER_FILE
 

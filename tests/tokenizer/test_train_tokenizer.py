@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.core.errors import BadInput
+from components.core.lineage import Manifest, Shard, read_manifest, write_manifest
+from components.core.params import load
+from components.core.progress import Progress
+from components.core.stage import StageContext
+from components.core.tracking import StageTracker
 from components.corpus.documents import Document, text_id, write_documents
-from components.lineage import Manifest, Shard, read_manifest, write_manifest
-from components.params import BadInput, load
-from components.progress import Progress
-from components.stage import StageContext
 from components.tokenizer import SPECIAL_TOKENS, load_tokenizer
 from components.tokenizer.train import run, sample_texts
-from components.tracking import StageTracker
 
 ROOT = Path(__file__).resolve().parents[2]
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.lineage import Manifest
+from components.core.lineage import Manifest
 from components.tokens import TokenDocument, pack, write_token_shards
 
 WriteTokens = Callable[..., Manifest]

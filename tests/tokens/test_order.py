@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.lineage import Manifest
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.lineage import Manifest
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
 from components.tokens.order import MixtureMap, build_sample, exact_shares
 

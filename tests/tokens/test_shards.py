@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from components.lineage import Manifest, read_manifest, sha256_file, verify
-from components.params import BadInput
-from components.storage import open_filesystem
+from components.core.errors import BadInput
+from components.core.lineage import Manifest, read_manifest, sha256_file, verify
+from components.core.storage import open_filesystem
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.tokens.__main__ import app
 from components.tokens.shards import SHARD_URL_VARIABLE, open_shards

@@ -15,24 +15,25 @@ import yaml
 from small_tokenizer import write_tokenizer
 from stage_workspace import file_bytes
 
-from components.corpus.documents import Document, text_id, write_documents
-from components.lineage import (
+from components.core.errors import BadInput
+from components.core.lineage import (
     Manifest,
     Shard,
     read_manifest,
     sha256_file,
     write_manifest,
 )
-from components.params import BadInput, load
-from components.progress import Progress
-from components.stage import StageContext
+from components.core.params import load
+from components.core.progress import Progress
+from components.core.stage import StageContext
+from components.core.tracking import StageTracker
+from components.corpus.documents import Document, text_id, write_documents
 from components.tokenizer import load_tokenizer
 from components.tokenizer.text import TOKENIZER_FILE
 from components.tokenizer.train import learn_tokenizer
 from components.tokens import TrainingOrder
 from components.tokens.shards import open_shards
 from components.tokens.tokenize import run
-from components.tracking import StageTracker
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from components.params import BadInput, Optimizer
+from components.core.errors import BadInput
+from components.core.params import Optimizer
 from components.training.optimizer import build_optimizers, load_state_tensors, set_rate_factor, state_tensors
 
 PARAMS = Optimizer(muon_lr=0.02, muon_momentum=0.9, adamw_lr=0.01, weight_decay=0.1, grad_clip=1.0)

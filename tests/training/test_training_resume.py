@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.training.module import TrainingState
 from components.training.resume import ProgressStore, Snapshot, progress_store
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.params import Schedule, load
+from components.core.params import Schedule, load
 from components.training.schedule import learning_rate_factor
 
 FACTORS = st.floats(0, 1)

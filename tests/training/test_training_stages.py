@@ -16,9 +16,9 @@ from stage_workspace import StageRunner, file_bytes, finish
 from training_workspace import FIRST_STEPS, build_workspace, raw_params, steps_saved, wait_for
 from transformers import AutoModelForCausalLM
 
-from model import gguf
 from model.config import Yarn
-from model.hf import load_pretrained
+from model.exchange import gguf
+from model.exchange.hf import load_pretrained
 
 OUTPUTS = ("checkpoints", "metrics", "plots")
 EVERY_STEP = {"TRIVIUM_CHECKPOINT_S": "0"}

@@ -11,15 +11,15 @@ import torch
 import torch.nn.functional as F
 from training_workspace import raw_params
 
-from components.params import Params, load, parse
+from components.core.params import Params, load, parse
 from components.tokens import TrainingOrder
-from components.training.boundary import StagePlan, plan_stage
 from components.training.callbacks import TokenBudget
 from components.training.data import TokenData
 from components.training.execution import Execution
 from components.training.loop import build_module
 from components.training.module import PretrainModule, TrainingDiverged
-from model.hf import load_pretrained
+from components.training.preflight import StagePlan, plan_stage
+from model.exchange.hf import load_pretrained
 
 
 def plan_of_steps(params: Params, name: str, steps: int) -> StagePlan:

@@ -12,7 +12,7 @@ import numpy as np
 from small_tokenizer import write_tokenizer
 from stage_workspace import inside, toy_params, write_params
 
-from components.params import Params, parse
+from components.core.params import Params, parse
 from components.tokenizer.train import learn_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
 from components.training.checkpoint import write_initial

@@ -12,11 +12,11 @@ from trajectory_episodes import EPISODES, ROOT, WRONG_BRANCH_SHARE
 
 from components.agent.environment import TaskFamily
 from components.agent.factbook import Knowledge
-from components.agent.families import load_families
+from components.core.lineage import Manifest, write_manifest
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import write_documents
 from components.corpus.sources import read_source
-from components.lineage import Manifest, write_manifest
+from components.tasks.kit.registry import load_families
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.trajectories.episodes import Synthesizer

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from components.agent.environment import TaskFamily
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.trajectories.audit import audit as auditing
 from components.trajectories.audit.planting import Garden, record_of, tree_of
 from components.trajectories.check import Rules, find_faults

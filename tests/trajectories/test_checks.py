@@ -10,9 +10,9 @@ import pytest
 
 from components.agent.environment import TaskFamily
 from components.trajectories.check import CHECK_NAMES, Rules, find_faults, judge_line, judge_together
-from components.trajectories.checks import RECORD_CHECKS
+from components.trajectories.checks.record import RECORD_CHECKS
+from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record, content_sha, parse_record
-from components.trajectories.replay import replay
 
 Tree = dict[str, Any]
 HELD_OUT = ("arithmetic_three_terms",)

@@ -15,11 +15,12 @@ import pytest
 from stage_workspace import file_bytes
 from trajectory_episodes import EPISODES, ROOT, WRONG_BRANCH_SHARE
 
+from components.core.errors import BadInput
+from components.core.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
+from components.core.params import load
+from components.core.progress import Progress
+from components.core.stage import StageContext
 from components.corpus.documents import read_lines, write_lines
-from components.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
-from components.params import BadInput, load
-from components.progress import Progress
-from components.stage import StageContext
 from components.tokenizer import TextTokenizer
 from components.tokens import TrainingOrder
 from components.trajectories import check, synthesize, tokenize

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.agent.protocol import ASSISTANT_KINDS, encode_conversation, render_segments, render_text
+from components.agent.template import ASSISTANT_KINDS, encode_conversation, render_segments, render_text
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.trajectories.record import (
     Answer,

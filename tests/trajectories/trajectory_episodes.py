@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.agent.sandbox import probe
+from components.sandbox import probe
 
 ROOT = Path(__file__).resolve().parents[2]
 EPISODES = {"arithmetic_add": 120, "arithmetic_subtract": 40, "arithmetic_multiply": 40, "factbook_field": 40}

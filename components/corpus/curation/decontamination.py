@@ -16,9 +16,9 @@ from datatrove.data import Document
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.writers.disk_base import DiskWriter
 
+from components.core.errors import BadInput
 from components.corpus.curation.filters import Verdict
 from components.corpus.curation.words import bare_words
-from components.params import BadInput
 
 TASKS = Path("components/evaluation/tasks")
 _MIN_WHOLE_ITEM_WORDS = 8

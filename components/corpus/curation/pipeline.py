@@ -36,11 +36,11 @@ from datatrove.utils.logging import setup_default_logger
 from datatrove.utils.stats import PipelineStats
 from datatrove.utils.text import TextNormConfig
 
+from components.core.params import Curation
 from components.corpus.curation.decontamination import DecontaminationFilter, Windows
 from components.corpus.curation.filters import CodeFilter, ForDomains, LanguageFilter, SubstanceFilter
 from components.corpus.curation.words import MixedScriptWords
 from components.corpus.documents import Document, read_documents, text_id
-from components.params import Curation
 
 _MINHASHES = 112  # datatrove's default number of permutations, shared out between bands
 _SHINGLE_WORDS = 5

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from components.agent.draws import named_rng
-from components.params import BadInput
+from components.core.errors import BadInput
+from components.core.seeding import named_rng
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.trajectories.audit.facts import FACT_PLANTS
@@ -20,8 +20,8 @@ from components.trajectories.audit.forms import FORM_PLANTS
 from components.trajectories.audit.masking import MASK_PLANTS
 from components.trajectories.audit.planting import Garden, Plant, record_of, tree_of
 from components.trajectories.check import Judged, Rules, judge_line, judge_together
+from components.trajectories.checks.loss_mask import find_mask_fault
 from components.trajectories.episodes import Synthesizer
-from components.trajectories.masks import find_mask_fault
 from components.trajectories.record import Record
 from components.trajectories.tokenize import encode_records
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.agent.messages import ASSISTANT, CALL_CLOSE, CALL_OPEN, END, RESPONSE_OPEN
+from components.core.special_tokens import ASSISTANT, CALL_CLOSE, CALL_OPEN, END_OF_TEXT, RESPONSE_OPEN
 from components.tokenizer import TextTokenizer
 from components.trajectories.record import Record
 from components.trajectories.tokenize import Encoded
@@ -28,7 +28,7 @@ def untaught_end(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """A turn whose end is not trained: the model would not learn to stop."""
     weights = item.weights.copy()
-    ends = np.flatnonzero((item.ids == tokenizer.special[END]) & (weights > 0))
+    ends = np.flatnonzero((item.ids == tokenizer.special[END_OF_TEXT]) & (weights > 0))
     weights[rng.choice(ends.tolist())] = 0
     return item.ids, weights
 
@@ -41,7 +41,7 @@ def trained_wrong_turn(
         return None
     weights = item.weights.copy()
     starts = np.flatnonzero(item.ids == tokenizer.special[ASSISTANT])
-    ends = np.flatnonzero(item.ids == tokenizer.special[END])
+    ends = np.flatnonzero(item.ids == tokenizer.special[END_OF_TEXT])
     turn = rng.choice(wrong)
     weights[starts[turn] + 1 : ends[turn] + 1] = 1
     return item.ids, weights
@@ -76,7 +76,7 @@ def forged_marker(
     """The text of an observation became a special token."""
     ids = item.ids.copy()
     start = rng.choice(np.flatnonzero(ids == tokenizer.special[RESPONSE_OPEN]).tolist())
-    ids[start + 1] = tokenizer.special[rng.choice((ASSISTANT, END, RESPONSE_OPEN))]
+    ids[start + 1] = tokenizer.special[rng.choice((ASSISTANT, END_OF_TEXT, RESPONSE_OPEN))]
     return ids, item.weights
 
 

@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from components.lineage import read_manifest, verify
-from components.params import BadInput, TeacherSettings, read_yaml
-from components.progress import Progress
-from components.stage import EXIT_BAD_INPUT, fail
+from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
+from components.core.lineage import read_manifest, verify
+from components.core.params import TeacherSettings, read_yaml
+from components.core.progress import Progress
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import read_records
 from components.trajectories.teacher.corpus import PRODUCER, read_settings, teach, write_taught

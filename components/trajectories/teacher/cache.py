@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from components.lineage import sha256_json
-from components.params import TeacherSettings
+from components.core.lineage import sha256_json
+from components.core.params import TeacherSettings
 
 
 @dataclass(frozen=True, kw_only=True)

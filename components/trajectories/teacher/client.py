@@ -18,7 +18,8 @@ from typing import Any, Self
 
 import httpx
 
-from components.params import BadInput, TeacherSettings
+from components.core.errors import BadInput
+from components.core.params import TeacherSettings
 from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 

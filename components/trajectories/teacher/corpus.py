@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.agent.draws import named_rng
 from components.agent.environment import Task, TaskFamily
-from components.agent.families import choose_families
-from components.home import home
-from components.lineage import Manifest, sha256_file, write_directory, write_manifest, write_text
-from components.params import BadInput, TeacherSettings
+from components.core.errors import BadInput
+from components.core.files import write_directory, write_text
+from components.core.lineage import Manifest, sha256_file, write_manifest
+from components.core.params import TeacherSettings
+from components.core.paths import home
+from components.core.seeding import named_rng
+from components.tasks.kit.registry import choose_families
 from components.trajectories.episodes import SEEDS_PER_RUN
 from components.trajectories.record import Record, by_family, write_family
 from components.trajectories.teacher.cache import AnswerCache
@@ -231,7 +233,7 @@ def read_settings(value: object, origin: str) -> TeacherSettings:
     """Settings as a person wrote them. Raises BadInput naming each wrong field."""
     from pydantic import ValidationError
 
-    from components.validation import explain
+    from components.core.validation import explain
 
     try:
         return TeacherSettings.model_validate(value)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from components.agent.messages import MARKERS
+from components.core.special_tokens import MARKERS
 from components.trajectories.record import Record
 
 _QUOTED = re.compile(r'"[^"\n]*"|`[^`\n]*`|“[^”\n]*”|(?<!\w)\'[^\'\n]+\'(?!\w)')

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.agent.environment import Task, TaskFamily
 from components.agent.messages import ToolCall
-from components.params import TeacherSettings
+from components.core.params import TeacherSettings
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.ledger import Entry
 from components.trajectories.teacher.work import Piece, Question, Work

@@ -12,11 +12,12 @@ from typing import Any
 
 from components.agent.endpoint import EndpointError, chat_messages, reply_text
 from components.agent.environment import Task, TaskFamily
-from components.agent.loop import Episode, Rollout, Turn
-from components.agent.messages import END
+from components.agent.episode_loop import Episode, Rollout, Turn
 from components.agent.turns import parse_turn
-from components.params import TeacherSettings
-from components.trajectories.checks import RECORD_CHECKS
+from components.core.params import TeacherSettings
+from components.core.special_tokens import END_OF_TEXT
+from components.trajectories.checks.record import RECORD_CHECKS
+from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import OUR_LICENCE, licence_of, write_down
 from components.trajectories.record import (
     Call,
@@ -29,7 +30,6 @@ from components.trajectories.record import (
     Step,
     content_sha,
 )
-from components.trajectories.replay import replay
 from components.trajectories.teacher.client import OutOfMoney
 from components.trajectories.teacher.ledger import Entry
 from components.trajectories.teacher.verbalise import joint_licence
@@ -120,7 +120,7 @@ def _phases(turn: Turn, *, first: bool) -> tuple[list[tuple[Phase, str]], str]:
     """Phase and text of each step of a turn, in the order they are rendered, or what is wrong with them."""
     if turn.error is not None:
         return [], turn.error
-    said = parse_turn(turn.text.removesuffix(END))
+    said = parse_turn(turn.text.removesuffix(END_OF_TEXT))
     if first and (said.reflection or not said.analysis):
         return [], "the first turn needs an analysis and has nothing to reflect on"
     if not first and said.analysis and said.reflection:

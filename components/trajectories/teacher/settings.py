@@ -1,6 +1,6 @@
 """Where a teacher is: address and key come from the environment and change nothing that is written.
 
-What it is and may cost is identity: `components.params.TeacherSettings`, the section `trajectories.teacher`.
+What it is and may cost is identity: `components.core.params.TeacherSettings`, the section `trajectories.teacher`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.params import BadInput
+from components.core.errors import BadInput
 
 URL_VARIABLE = "TRIVIUM_TEACHER_URL"
 KEY_VARIABLE = "TRIVIUM_TEACHER_API_KEY"

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.agent.environment import TaskFamily
-from components.params import TeacherSettings
-from components.trajectories.checks import RECORD_CHECKS
-from components.trajectories.grounding import citations_of
+from components.core.params import TeacherSettings
+from components.trajectories.checks.grounding import citations_of
+from components.trajectories.checks.record import RECORD_CHECKS
+from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record
-from components.trajectories.replay import replay
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.fact_lock import changed_facts, data_words
 from components.trajectories.teacher.ledger import Entry

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from teacher_server import Answerer, TeacherServer
 
-from components.agent.cot import cot_families
 from components.agent.environment import TaskFamily
-from components.agent.mathematics import mathematics_families
+from components.tasks.cot.families import families as cot_families
+from components.tasks.math.families import families as mathematics_families
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from components.params import TeacherSettings
+from components.core.params import TeacherSettings
 from components.trajectories.teacher.settings import TeacherEndpoint
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from teacher_server import Answerer, Reply, TeacherServer, completion, teacher_settings
 
-from components.params import BadInput
+from components.core.errors import BadInput
 from components.trajectories.teacher.cache import AnswerCache, request_key
 from components.trajectories.teacher.client import Allowance, OutOfMoney, TeacherClient, content
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from teacher_server import Answerer, Reply, TeacherServer, completion, teacher_settings
 
-from components.agent.code.function_repair import CodeRepairFamily
-from components.agent.draws import named_rng
 from components.agent.environment import TaskFamily
 from components.agent.policies import oracle_turn
-from components.agent.sandbox import probe
+from components.core.seeding import named_rng
+from components.sandbox import probe
+from components.tasks.code.function_repair import CodeRepairFamily
 from components.trajectories.check import find_faults
+from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
-from components.trajectories.replay import replay
 from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import TeacherClient
 from components.trajectories.teacher.corpus import Taught, Teaching

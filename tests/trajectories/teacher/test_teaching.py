@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from teacher_server import Answerer, Reply, TeacherServer, completion, lying, reworded, teacher_settings, texts_of
 
 from components.agent.environment import TaskFamily
-from components.lineage import read_manifest, sha256_file, verify
-from components.params import BadInput, TeacherSettings
-from components.trajectories.checks import RECORD_CHECKS
+from components.core.errors import BadInput
+from components.core.lineage import read_manifest, sha256_file, verify
+from components.core.params import TeacherSettings
+from components.trajectories.checks.record import RECORD_CHECKS
+from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record, read_records
-from components.trajectories.replay import replay
 from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import TeacherClient
 from components.trajectories.teacher.corpus import Taught, Teaching, read_settings, write_taught

@@ -1,6 +1,0 @@
-"""Runs generated code where it can do no harm: see `sandbox.py` (owner), `worker.py` (inside), `kernel.py` (Linux)."""
-
-from components.agent.sandbox.sandbox import Sandbox, SandboxReport, probe
-from components.agent.sandbox.wire import Limits, Result
-
-__all__ = ["Limits", "Result", "Sandbox", "SandboxReport", "probe"]

@@ -1,0 +1,147 @@
+"""Derivations of mathematics thought out in full: results first, then the rules' own checks, several in one call.
+
+The problems, rules and misconceptions are those of `components.tasks.math`, and so are the tool `check` and
+the environment; there each value is worked out by a tool, here it is thought and must stand its check.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from components.agent.environment import Oracle, Split, Task, make_task
+from components.agent.messages import ToolCall
+from components.core.params import Stream
+from components.core.seeding import named_rng
+from components.tasks.cot.steps import Deduction, Mistake
+from components.tasks.cot.thought import think
+from components.tasks.kit.wording import phrase
+from components.tasks.math.derivation import Derivation, Schema, Slip, Step, draw_derivation
+from components.tasks.math.expressions import show
+from components.tasks.math.families import SCHEMAS
+from components.tasks.math.solve import SolveEnvironment
+from components.tasks.math.tools import CHECK, EVALUATE, check_call
+from components.tasks.math.words import asked_prompt
+
+_MIN_STEPS = 3
+LONG_SCHEMAS = {schema.name: schema for schema in SCHEMAS if len(schema.steps) >= _MIN_STEPS}
+
+
+@dataclass(frozen=True)
+class Thought:
+    """A derivation as a problem for the chain of thought: a claim is `node=value`."""
+
+    derivation: Derivation
+
+    @cached_property
+    def local_slips(self) -> dict[str, list[Slip]]:
+        """Slips whose value can be written down and whose own check fails, by node."""
+        found: dict[str, list[Slip]] = {}
+        for slip in self.derivation.slips():
+            if slip.local and slip.value is not None:
+                found.setdefault(slip.node, []).append(slip)
+        return found
+
+    def deductions(self, rng: random.Random) -> list[Deduction]:
+        steps: list[Deduction] = []
+        known: dict[str, Fraction] = {}
+        for step in self.derivation.schema.steps:
+            value = self.derivation.values[step.output]
+            mistakes = tuple(
+                Mistake(
+                    name=slip.misconception.name,
+                    claim=f"{step.output}={show(slip.value)}",
+                    because=self._ground(rng, step, slip.compute, known),
+                    says=self._says(rng, step, slip.value),
+                    lesson=slip.misconception.lesson,
+                )
+                for slip in self.local_slips.get(step.output, ())
+                if slip.value is not None
+            )
+            steps.append(
+                Deduction(
+                    claim=f"{step.output}={show(value)}",
+                    because=self._ground(rng, step, step.compute, known),
+                    says=self._says(rng, step, value),
+                    mistakes=mistakes,
+                )
+            )
+            known[step.output] = value
+        return steps
+
+    def _ground(self, rng: random.Random, step: Step, compute: str, known: dict[str, Fraction]) -> str:
+        written = self.derivation.written(compute, known)
+        return phrase(rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]",
+                   rule=f"the rule '{step.rule.name}'", goal=step.goal, w=written)  # fmt: skip
+
+    def _says(self, rng: random.Random, step: Step, value: Fraction) -> str:
+        return phrase(rng, "{goal} [is|comes to|equals] {v}", goal=step.goal, v=show(value))
+
+    def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
+        """The rules' checks of the claimed nodes and, with the last node, the problem's own statement."""
+        schema = self.derivation.schema
+        values = {name: Fraction(text) for name, text in (claim.split("=") for claim in known)}
+        where = dict(claim.split("=") for claim in claims)
+        checks = [
+            self.derivation.written(step.check, values, symbols=where) for step in schema.steps if step.output in where
+        ]
+        if schema.steps[-1].output in where:
+            where |= {name: show(values[name]) for name in schema.asked if name not in where}
+            checks.append(self.derivation.written(schema.statement, values, symbols=schema.asked))
+        return check_call("; ".join(dict.fromkeys(checks)), where)
+
+    def opening(self, rng: random.Random) -> str:
+        return rng.choice(self.derivation.schema.analyses)
+
+    def answer(self, rng: random.Random) -> str:
+        values = [show(value) for value in self.derivation.asked]
+        if len(values) == 1:
+            return phrase(rng, "[{n}|The answer is {n}.|It is {n}.]", n=values[0])
+        if self.derivation.schema.any_order:
+            return phrase(rng, "[{a} and {b}|The solutions are {a} and {b}.]", a=values[0], b=values[1])
+        return ", ".join(f"{name} = {value}" for name, value in zip(self.derivation.schema.asked, values, strict=True))
+
+    def start(self) -> SolveEnvironment:
+        schema = self.derivation.schema
+        return SolveEnvironment(
+            tools=(CHECK, EVALUATE),
+            statement=self.derivation.statement,
+            wanted=dict(zip(schema.asked, self.derivation.asked, strict=True)),
+            any_order=schema.any_order,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CotMathematicsFamily:
+    """Problems of three steps and more; they belong to the splits of `components.tasks.math`."""
+
+    name: str = "cot_mathematics"
+    domain: Stream = "cot"
+
+    def sample(self, seed: int, split: Split) -> Task:
+        rng = named_rng(self.name, split, seed)
+        schema: Schema = rng.choice(list(LONG_SCHEMAS.values()))
+        while True:
+            derivation = draw_derivation(schema, rng, split)
+            if Thought(derivation).local_slips:
+                break
+        return make_task(
+            self,
+            seed,
+            split,
+            prompt=asked_prompt(rng, derivation),
+            tools=(CHECK, EVALUATE),
+            payload={"schema": schema.name, "givens": derivation.givens},
+        )
+
+    def problem(self, task: Task) -> Thought:
+        return Thought(Derivation(schema=LONG_SCHEMAS[task.payload["schema"]], givens=task.payload["givens"]))
+
+    def start(self, task: Task) -> SolveEnvironment:
+        return self.problem(task).start()
+
+    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+        return think(self.problem(task), rng, wrong_branch)

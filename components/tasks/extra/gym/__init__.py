@@ -1,0 +1,1 @@
+"""Datasets of reasoning-gym as task families, solved step by step. See README.md."""

@@ -1,0 +1,124 @@
+"""Items whose derivation is arithmetic: a typed graph of steps, made for the item, solved by the tools of mathematics.
+
+`Sheet` collects givens and steps and knows every value while it is filled, so that Euclid's algorithm knows when to
+end. What comes of it is a `Derivation` of `components.tasks.math`: its rules, misconceptions, checks and oracle.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from components.agent.environment import Environment, Oracle
+from components.agent.messages import ToolSpec
+from components.tasks.math.derivation import Derivation, Schema, Step
+from components.tasks.math.expressions import evaluate, show
+from components.tasks.math.rules import REMAINDER, Kind, Misconception, Rule
+from components.tasks.math.solve import SolveEnvironment, solve
+from components.tasks.math.tools import CHECK, EVALUATE
+
+# The tools read twice as many characters in one expression; a misconception may write a part twice.
+_MAX_WRITTEN_CHARACTERS = 140
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "next")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worked:
+    """A derivation, and its result as the dataset wants it written."""
+
+    derivation: Derivation
+    answer: str
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return EVALUATE, CHECK
+
+    @property
+    def established(self) -> str:
+        return ", ".join(show(value) for value in self.derivation.asked)
+
+    @property
+    def has_slip(self) -> bool:
+        return any(slip.shows_at_the_end for slip in self.derivation.slips())
+
+    def start(self) -> Environment:
+        return SolveEnvironment(
+            tools=self.tools,
+            statement=self.derivation.statement,
+            wanted=dict(zip(self.derivation.schema.asked, self.derivation.asked, strict=True)),
+        )
+
+    def oracle(self, rng: random.Random, wrong_branch: bool) -> Oracle:
+        return solve(self.derivation, rng, wrong_branch)
+
+
+@dataclass
+class Sheet:
+    """Givens and steps by name, in the order they were added."""
+
+    givens: dict[str, int] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    values: dict[str, Fraction] = field(default_factory=dict)
+    divisions: int = 0
+
+    def given(self, value: int) -> str:
+        name = f"g{len(self.givens) + 1}"
+        self.givens[name] = value
+        self.values[name] = Fraction(value)
+        return name
+
+    def step(self, rule: Rule, *inputs: str, goal: str, name: str = "") -> str:
+        """The node that `rule` finds from `inputs`; `goal` is what people call it, without what is found on the way."""
+        step = Step(output=name or f"s{len(self.steps) + 1}", rule=rule, inputs=inputs, goal=goal)
+        self.steps.append(step)
+        self.values[step.output] = evaluate(step.compute, self.values)
+        return step.output
+
+    def common_divisor(self, first: str, second: str) -> str:
+        """The node of the greatest common divisor, by Euclid's algorithm."""
+        larger, smaller = sorted((first, second), key=lambda name: self.values[name], reverse=True)
+        while self.values[larger] % self.values[smaller]:
+            self.divisions += 1
+            ordinal = _ORDINALS[min(self.divisions, len(_ORDINALS)) - 1]
+            rest = self.step(REMAINDER, larger, smaller, goal=f"the {ordinal} remainder")
+            larger, smaller = smaller, rest
+        return smaller
+
+    def worked(
+        self,
+        name: str,
+        asked: str | Sequence[str],
+        *,
+        statement: str,
+        analyses: tuple[str, ...],
+        misconceptions: tuple[Misconception, ...] = (),
+        answer: str = "",
+    ) -> Worked | None:
+        """The lesson; None where there is little to work out, a step cannot be checked, the whole does not go into one
+        expression, or the result stands among the givens already."""
+        nodes = (asked,) if isinstance(asked, str) else tuple(asked)
+        if len(self.steps) < 2 or {self.values[node] for node in nodes} & {self.values[given] for given in self.givens}:
+            return None
+        schema = Schema(
+            name=name,
+            givens={given: _kind(value) for given, value in self.givens.items()},
+            draw=lambda rng: dict(self.givens),
+            steps=tuple(self.steps),
+            asked=nodes,
+            statement=statement,
+            prompts=(),
+            analyses=analyses,
+            misconceptions=misconceptions,
+        )
+        derivation = Derivation(schema=schema, givens=dict(self.givens))
+        if derivation.faults():  # a product with 0 cannot be divided back
+            return None
+        if any(len(derivation.written(node, {})) > _MAX_WRITTEN_CHARACTERS for node in nodes):
+            return None
+        return Worked(derivation=derivation, answer=answer or show(derivation.asked[0]))
+
+
+def _kind(value: int) -> Kind:
+    return "natural" if value >= 0 else "integer"

@@ -1,0 +1,1 @@
+"""Mathematics as task families: typed derivations, executed step by step, in three levels. See README.md."""

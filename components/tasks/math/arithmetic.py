@@ -1,0 +1,205 @@
+"""Arithmetic with a calculator: one operation for training, three terms as a family training never sees.
+
+A wrong branch types a wrong expression on purpose and really runs it; the reflection names a check that really fails
+on what came back. Operands fall into the train or the held-out split by hash, whatever the phrasing.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.agent.calculator import CALCULATOR, calculate
+from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, make_task
+from components.agent.factbook import Knowledge
+from components.agent.messages import ToolCall
+from components.agent.toolbox import Toolbox, offer
+from components.core.params import Stream
+from components.core.seeding import named_rng
+from components.tasks.kit.splits import split_of
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
+
+
+@dataclass
+class CalculatorEnvironment(Toolbox):
+    """A calculator, perhaps a search beside it, and the value that was asked for."""
+
+    value: int = 0
+
+    def verify(self, answer: str) -> bool:
+        """The last number of the answer is the exact value, and a calculation was made."""
+        numbers = _NUMBER.findall(_THOUSANDS.sub("", answer))
+        calculated = any(
+            call.name == CALCULATOR.name and observation.status == "ok" for call, observation in self.executed
+        )
+        return bool(numbers) and numbers[-1] == str(self.value) and calculated
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArithmeticFamily:
+    """Expressions over `terms` operands. `operators` draws the signs between them."""
+
+    name: str
+    operators: Callable[[random.Random], str]
+    phrasings: tuple[str, ...]
+    nouns: tuple[str, ...]
+    knowledge: Knowledge | None = None
+    domain: Stream = "math"
+
+    def sample(self, seed: int, split: Split) -> Task:
+        rng = named_rng(self.name, split, seed)
+        while True:
+            signs = self.operators(rng)
+            operands = [_operand(rng) for _ in range(len(signs) + 1)]
+            if split_of(self.name, signs, *sorted(operands)) == split:
+                break
+        expression = _join(operands, signs)
+        prompt = rng.choice(self.phrasings).format(*operands, spaced=_join(operands, signs, " "))
+        return make_task(
+            self,
+            seed,
+            split,
+            prompt=prompt,
+            tools=offer(rng, CALCULATOR),
+            payload={"operands": operands, "signs": signs, "value": int(calculate(expression).content)},
+        )
+
+    def start(self, task: Task) -> Environment:
+        return CalculatorEnvironment(tools=task.tools, knowledge=self.knowledge, value=task.payload["value"])
+
+    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+        operands, signs = task.payload["operands"], task.payload["signs"]
+        right = _join(operands, signs)
+        tried = _mistake(rng, operands, signs) if wrong_branch else right
+        observation = yield OracleStep(
+            analysis=rng.choice(self.nouns),
+            plan=rng.choice(("Find {}.", "Compute {}.", "Use {}.")).format(tried),
+            call=_call(tried),
+            label="wrong" if wrong_branch else "good",
+        )
+        if wrong_branch:
+            observation = yield OracleStep(
+                reflection=_complaint(rng, operands, signs, tried, observation),
+                plan=rng.choice(("Find {} instead.", "Now {}.", "Use {}.")).format(right),
+                call=_call(right),
+                label="recovery",
+            )
+        value = observation.content
+        yield OracleStep(
+            reflection=rng.choice(("{0} is {1}.", "It gives {1}.", "We get {1}.")).format(right, value),
+            summary=rng.choice(("{}", "The answer is {}.")).format(value),
+        )
+
+
+def families(knowledge: Knowledge | None = None) -> list[ArithmeticFamily]:
+    """Families whose tasks offer, in a quarter of the cases, a search in `knowledge` beside the calculator."""
+    return [
+        ArithmeticFamily(
+            name="arithmetic_add",
+            operators=lambda rng: "+",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Add {0} and {1}.",
+                "What is the sum of {0} and {1}?",
+                "{0} plus {1}?",
+            ),
+            nouns=("A sum.", "An addition.", "Add two numbers."),
+            knowledge=knowledge,
+        ),
+        ArithmeticFamily(
+            name="arithmetic_subtract",
+            operators=lambda rng: "-",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Subtract {1} from {0}.",
+                "Take {1} away from {0}.",
+                "{0} minus {1}?",
+            ),
+            nouns=("A difference.", "A subtraction.", "One less the other."),
+            knowledge=knowledge,
+        ),
+        ArithmeticFamily(
+            name="arithmetic_multiply",
+            operators=lambda rng: "*",
+            phrasings=(
+                "What is {spaced}?",
+                "Compute {spaced}.",
+                "Multiply {0} by {1}.",
+                "What is the product of {0} and {1}?",
+                "{0} times {1}?",
+            ),
+            nouns=("A product.", "A multiplication.", "Two factors."),
+            knowledge=knowledge,
+        ),
+        ArithmeticFamily(
+            name="arithmetic_three_terms",
+            operators=lambda rng: rng.choice(("+-", "-+", "++", "*+", "+*")),
+            phrasings=("What is {spaced}?", "Compute {spaced}.", "How much is {spaced}?"),
+            nouns=("Three numbers.", "An expression of three terms."),
+            knowledge=knowledge,
+        ),
+    ]
+
+
+def _operand(rng: random.Random) -> int:
+    digits = rng.randint(1, 3)
+    return rng.randint(10 ** (digits - 1), 10**digits - 1)
+
+
+def _join(operands: list[int], signs: str, space: str = "") -> str:
+    pieces = [str(operands[0])]
+    for sign, operand in zip(signs, operands[1:], strict=True):
+        pieces += [sign, str(operand)]
+    return space.join(pieces)
+
+
+def _call(expression: str) -> ToolCall:
+    return ToolCall(name=CALCULATOR.name, arguments={"expression": expression})
+
+
+def _mistake(rng: random.Random, operands: list[int], signs: str) -> str:
+    """A named slip: a misread digit, a dropped digit, a wrong operation, words instead of a sign."""
+    right = calculate(_join(operands, signs)).content
+    while True:
+        slip = rng.choice(("digit", "drop", "operation", "word"))
+        wrong, wrong_signs = list(operands), signs
+        place = rng.randrange(len(operands))
+        text = str(operands[place])
+        if slip == "digit":
+            at = rng.randrange(len(text))
+            wrong[place] = int(text[:at] + rng.choice("123456789") + text[at + 1 :])
+        elif slip == "drop" and len(text) > 1:
+            wrong[place] = int(text[:-1])
+        elif slip == "operation":
+            wrong_signs = signs[:-1] + rng.choice("+-*")
+        elif slip == "word":
+            return _join(operands, signs, " ").replace("+", "plus").replace("-", "minus").replace("*", "times")
+        expression = _join(wrong, wrong_signs)
+        if calculate(expression).content != right:
+            return expression
+
+
+def _complaint(rng: random.Random, operands: list[int], signs: str, tried: str, observation: Observation) -> str:
+    """A check that fails on what was run and seen. Every one of them is computed, none is asserted."""
+    right = _join(operands, signs)
+    if observation.status != "ok":
+        return rng.choice(("The tool says: {0}.", "That failed: {0}.")).format(observation.content)
+    faults = [f"{tried} is not {right}, so {observation.content} is wrong."]
+    got, value = int(observation.content), int(calculate(right).content)
+    last = int(calculate(_join([operand % 10 for operand in operands], signs)).content) % 10
+    if value >= 0 and got >= 0 and got % 10 != last:
+        faults.append(f"{right} ends in {last} but {observation.content} does not.")
+    if set(signs) == {"+"} and got < max(operands):
+        faults.append(f"A sum below {max(operands)} is wrong.")
+    if set(signs) == {"*"} and got < max(operands):
+        faults.append(f"A product below {max(operands)} is wrong.")
+    if signs == "-" and operands[1] <= operands[0] < got:
+        faults.append(f"{got} is more than {operands[0]}, so it is no difference.")
+    assert tried != right
+    return rng.choice(faults)
