@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from components.core.errors import BadInput
 from components.core.params import Optimizer
+from components.training.muon import Muon, orthogonalise
 from components.training.optimizer import build_optimizers, load_state_tensors, set_rate_factor, state_tensors
 
 PARAMS = Optimizer(muon_lr=0.02, muon_momentum=0.9, adamw_lr=0.01, weight_decay=0.1, grad_clip=1.0)
@@ -50,6 +52,28 @@ def test_matrices_move_by_the_nearest_orthogonal_matrix() -> None:
         inner = left.T @ update @ right.T
         assert ((inner.diagonal() > 0.6) & (inner.diagonal() < 1.3)).all()
         assert (inner - inner.diagonal().diag()).abs().max() < 0.05
+
+
+def test_muon_in_bfloat16_gives_the_bytes_of_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.training.muon.orthogonalisation_dtype", lambda device: torch.bfloat16)
+    ours, theirs = parameters(), parameters()
+    matrices = [name for name, parameter in ours.items() if parameter.ndim == 2]
+    settings: dict[str, Any] = {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "adjust_lr_fn": "original"}
+    optimizers = (
+        Muon([ours[name] for name in matrices], **settings),
+        torch.optim.Muon([theirs[name] for name in matrices], **settings),
+    )
+    for seed in range(3):
+        for named, optimizer in zip((ours, theirs), optimizers, strict=True):
+            step(named, (optimizer,), seed)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_muon_in_float32_takes_nearly_the_same_step() -> None:
+    matrix = torch.randn(24, 16, generator=torch.Generator().manual_seed(5))
+    group = {"ns_coefficients": (3.4445, -4.7750, 2.0315), "ns_steps": 5, "eps": 1e-7}
+    exact, rounded = (orthogonalise(matrix, dtype, group).float() for dtype in (torch.float32, torch.bfloat16))
+    assert (exact - rounded).norm() / exact.norm() < 0.02
 
 
 def test_embedding_and_norms_follow_adamw_and_norms_do_not_decay() -> None:
