@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.agent.calculator import CALCULATOR, calculate
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, make_task
+from components.agent.environment import Environment, Observation, Split, Task, make_task
 from components.agent.factbook import Knowledge
 from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
 from components.core.params import Stream
 from components.core.seeding import named_rng
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Answer, Mistake, Player, Turn
 from components.tasks.kit.splits import split_of
+from components.tasks.kit.wording import phrase
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
@@ -40,7 +43,7 @@ class CalculatorEnvironment(Toolbox):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArithmeticFamily:
+class ArithmeticFamily(Family):
     """Expressions over `terms` operands. `operators` draws the signs between them."""
 
     name: str
@@ -71,27 +74,23 @@ class ArithmeticFamily:
     def start(self, task: Task) -> Environment:
         return CalculatorEnvironment(tools=task.tools, knowledge=self.knowledge, value=task.payload["value"])
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
         operands, signs = task.payload["operands"], task.payload["signs"]
         right = _join(operands, signs)
-        tried = _mistake(rng, operands, signs) if wrong_branch else right
-        observation = yield OracleStep(
-            analysis=rng.choice(self.nouns),
-            plan=rng.choice(("Find {}.", "Compute {}.", "Use {}.")).format(tried),
-            call=_call(tried),
-            label="wrong" if wrong_branch else "good",
-        )
+        tried = _wrong_expression(rng, operands, signs) if wrong_branch else right
+        analysis = rng.choice(self.nouns)
+        plan = phrase(rng, "[Find {e}.|Compute {e}.|Use {e}.]", e=tried)
         if wrong_branch:
-            observation = yield OracleStep(
-                reflection=_complaint(rng, operands, signs, tried, observation),
-                plan=rng.choice(("Find {} instead.", "Now {}.", "Use {}.")).format(right),
-                call=_call(right),
-                label="recovery",
-            )
-        value = observation.content
-        yield OracleStep(
-            reflection=rng.choice(("{0} is {1}.", "It gives {1}.", "We get {1}.")).format(right, value),
-            summary=rng.choice(("{}", "The answer is {}.")).format(value),
+            seen = yield Mistake(name="wrong expression", text=analysis, plan=plan, call=_call(tried))
+            text = _complaint(rng, operands, signs, tried, seen)
+            plan = phrase(rng, "[Find {e} instead.|Now {e}.|Use {e}.]", e=right)
+            seen = yield Turn(text=text, plan=plan, call=_call(right))
+        else:
+            seen = yield Turn(text=analysis, plan=plan, call=_call(right))
+        value = seen.content
+        return Answer(
+            text=phrase(rng, "[{e} is {v}.|It gives {v}.|We get {v}.]", e=right, v=value),
+            summary=phrase(rng, "[{v}|The answer is {v}.]", v=value),
         )
 
 
@@ -163,22 +162,22 @@ def _call(expression: str) -> ToolCall:
     return ToolCall(name=CALCULATOR.name, arguments={"expression": expression})
 
 
-def _mistake(rng: random.Random, operands: list[int], signs: str) -> str:
-    """A named slip: a misread digit, a dropped digit, a wrong operation, words instead of a sign."""
+def _wrong_expression(rng: random.Random, operands: list[int], signs: str) -> str:
+    """A misread digit, a dropped digit, a wrong operation, words instead of a sign."""
     right = calculate(_join(operands, signs)).content
     while True:
-        slip = rng.choice(("digit", "drop", "operation", "word"))
+        kind = rng.choice(("digit", "drop", "operation", "word"))
         wrong, wrong_signs = list(operands), signs
         place = rng.randrange(len(operands))
         text = str(operands[place])
-        if slip == "digit":
+        if kind == "digit":
             at = rng.randrange(len(text))
             wrong[place] = int(text[:at] + rng.choice("123456789") + text[at + 1 :])
-        elif slip == "drop" and len(text) > 1:
+        elif kind == "drop" and len(text) > 1:
             wrong[place] = int(text[:-1])
-        elif slip == "operation":
+        elif kind == "operation":
             wrong_signs = signs[:-1] + rng.choice("+-*")
-        elif slip == "word":
+        elif kind == "word":
             return _join(operands, signs, " ").replace("+", "plus").replace("-", "minus").replace("*", "times")
         expression = _join(wrong, wrong_signs)
         if calculate(expression).content != right:
