@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from components.agent.environment import Oracle, Split, Task, make_task
+from components.agent.environment import Split, Task, make_task
 from components.agent.messages import ToolCall
 from components.core.params import Stream
 from components.core.seeding import named_rng
-from components.tasks.cot.steps import Deduction, Mistake
+from components.tasks.cot.steps import Deduction, WrongClaim
 from components.tasks.cot.thought import think
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Player
 from components.tasks.kit.wording import phrase
 from components.tasks.math.derivation import Derivation, Schema, Slip, Step, draw_derivation
 from components.tasks.math.expressions import show
@@ -51,11 +53,11 @@ class Thought:
         for step in self.derivation.schema.steps:
             value = self.derivation.values[step.output]
             mistakes = tuple(
-                Mistake(
+                WrongClaim(
                     name=slip.misconception.name,
                     claim=f"{step.output}={show(slip.value)}",
                     because=self._ground(rng, step, slip.compute, known),
-                    says=self._says(rng, step, slip.value),
+                    text=self._text(rng, step, slip.value),
                     lesson=slip.misconception.lesson,
                 )
                 for slip in self.local_slips.get(step.output, ())
@@ -65,7 +67,7 @@ class Thought:
                 Deduction(
                     claim=f"{step.output}={show(value)}",
                     because=self._ground(rng, step, step.compute, known),
-                    says=self._says(rng, step, value),
+                    text=self._text(rng, step, value),
                     mistakes=mistakes,
                 )
             )
@@ -77,7 +79,7 @@ class Thought:
         return phrase(rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]",
                    rule=f"the rule '{step.rule.name}'", goal=step.goal, w=written)  # fmt: skip
 
-    def _says(self, rng: random.Random, step: Step, value: Fraction) -> str:
+    def _text(self, rng: random.Random, step: Step, value: Fraction) -> str:
         return phrase(rng, "{goal} [is|comes to|equals] {v}", goal=step.goal, v=show(value))
 
     def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
@@ -115,7 +117,7 @@ class Thought:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CotMathematicsFamily:
+class CotMathematicsFamily(Family):
     """Problems of three steps and more; they belong to the splits of `components.tasks.math`."""
 
     name: str = "cot_mathematics"
@@ -143,5 +145,5 @@ class CotMathematicsFamily:
     def start(self, task: Task) -> SolveEnvironment:
         return self.problem(task).start()
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
         return think(self.problem(task), rng, wrong_branch)

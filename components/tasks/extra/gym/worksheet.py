@@ -13,8 +13,9 @@ from functools import cached_property
 
 from components.agent.environment import Environment, Oracle
 from components.agent.messages import ToolSpec
-from components.tasks.cot.steps import Claim, ClaimError, Deduction, Mistake, Puzzle, check_tool, with_real_mistakes
+from components.tasks.cot.steps import Claim, ClaimError, Deduction, Puzzle, WrongClaim, check_tool, with_real_mistakes
 from components.tasks.cot.thought import think
+from components.tasks.kit.oracle import play
 from components.tasks.kit.wording import phrase
 from components.tasks.math.expressions import ExpressionError, judge
 
@@ -46,11 +47,11 @@ class Line:
     def deduction(self, rng: random.Random) -> Deduction:
         slots = {"left": self.left, **self.slots}
         mistakes = tuple(
-            Mistake(
+            WrongClaim(
                 name=wrong.name,
                 claim=f"{self.left}: {wrong.right}",
                 because=wrong.because,
-                says=phrase(rng, self.says, right=wrong.right, **slots),
+                text=phrase(rng, self.says, right=wrong.right, **slots),
                 lesson=wrong.lesson,
             )
             for wrong in self.wrong
@@ -58,7 +59,7 @@ class Line:
         return Deduction(
             claim=f"{self.left}: {self.right}",
             because=phrase(rng, self.because, right=self.right, **slots),
-            says=phrase(rng, self.says, right=self.right, **slots),
+            text=phrase(rng, self.says, right=self.right, **slots),
             mistakes=mistakes,
         )
 
@@ -139,7 +140,7 @@ class Filled:
         return self.sheet.start()
 
     def oracle(self, rng: random.Random, wrong_branch: bool) -> Oracle:
-        return think(self.sheet, rng, wrong_branch)
+        return play(think(self.sheet, rng, wrong_branch))
 
 
 def fill(form: str, openings: str, lines: Sequence[Line], answer: str) -> Filled | None:
