@@ -25,8 +25,8 @@ PYTEST = ("-q", "--tb=short", "-c", os.devnull, "--rootdir=.", *(f"-pno:{plugin}
 # The suites take 0.1 to 0.3 s. CPU time ends a bug that loops, whatever else the machine does.
 LIMITS = Limits(wall_s=60.0, cpu_s=2, memory_bytes=512 * MIB, output_bytes=128 << 10)
 _MOST_FAILURES = 3  # after which pytest stops
-# A temporary file's random name stands in the messages of tests that write files; each test then says another thing at
-# every run. This plugin numbers them instead, from 0 for each test.
+# A temporary file's random name stands in the messages of tests that write files; each test then prints another
+# thing at every run. This plugin numbers them instead, from 0 for each test.
 _PLUGIN = "numbered_files"
 _NUMBERED_FILES = """import itertools, tempfile
 
@@ -51,7 +51,10 @@ class TestRunner:
     def test(self, files: Mapping[str, str], tests: str, names: Sequence[str] = ()) -> Report:
         """Run the test file `tests`, or the tests called `names` of it, beside `files`. Raises as `run` does."""
         targets = [f"{tests}::{name}" for name in names] or [tests]
-        arguments = [*PYTEST, f"-p{_PLUGIN}", f"--maxfail={_MOST_FAILURES}", *targets]
+        plugins = [f"-p{_PLUGIN}"]
+        if not any("unittest" in text for text in files.values()):
+            plugins.append("-pno:debugging")  # what runs unittest cases alone needs it
+        arguments = [*PYTEST, *plugins, f"--maxfail={_MOST_FAILURES}", *targets]
         return read_report(self.run({**files, f"{_PLUGIN}.py": _NUMBERED_FILES}, arguments))
 
     def run(self, files: Mapping[str, str], arguments: Sequence[str], *, runner: Runner = "pytest") -> Result:

@@ -153,5 +153,5 @@ def test_runs_are_shown_without_times_places_and_addresses() -> None:
         "E - one",
     ]
     for ending in ("timeout", "signalled"):
-        stopped = Result(ending=ending, exit_code=None, completed=False, output="", truncated=False)  # type: ignore[arg-type]
+        stopped = Result(ending=ending, exit_code=None, completed=False, output="", truncated=False)
         assert show_report(read_report(stopped), "t.py").status == "timeout"
