@@ -53,8 +53,8 @@ class CompareSetFamily(ResearchFamily):
             return None
         prompt = phrase(
             rng,
-            "[How many of {countries} have {value} as their {field}?|Of {countries}, how many have the {field} {value}?]",
-            countries=listed(countries),
+            "[How many of {names} have {value} as their {field}?|Of {names}, how many have the {field} {value}?]",
+            names=listed(countries),
             field=spoken(field),
             value=value,
         )

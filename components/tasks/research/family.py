@@ -1,4 +1,4 @@
-"""What the families of deep research share: questions are drawn until one is acceptable, and its searches are played."""
+"""What the families of deep research share: drawing questions until one is acceptable, and playing its searches."""
 
 from __future__ import annotations
 
