@@ -21,15 +21,15 @@ from components.tasks.cot.thought import think
 from components.tasks.kit.family import Family
 from components.tasks.kit.oracle import Player
 from components.tasks.kit.wording import phrase
-from components.tasks.math.derivation import Derivation, Schema, Slip, Step, draw_derivation
+from components.tasks.math.derivation import Derivation, Schema, Step, WrongStep, draw_derivation
 from components.tasks.math.expressions import show
-from components.tasks.math.families import SCHEMAS
+from components.tasks.math.schemas import SCHEMAS
 from components.tasks.math.solve import SolveEnvironment
 from components.tasks.math.tools import CHECK, EVALUATE, check_call
 from components.tasks.math.words import asked_prompt
 
 _MIN_STEPS = 3
-LONG_SCHEMAS = {schema.name: schema for schema in SCHEMAS if len(schema.steps) >= _MIN_STEPS}
+LONG_SCHEMAS = {name: schema for name, schema in SCHEMAS.items() if len(schema.steps) >= _MIN_STEPS}
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Thought:
     derivation: Derivation
 
     @cached_property
-    def local_slips(self) -> dict[str, list[Slip]]:
+    def local_slips(self) -> dict[str, list[WrongStep]]:
         """Slips whose value can be written down and whose own check fails, by node."""
-        found: dict[str, list[Slip]] = {}
-        for slip in self.derivation.slips():
+        found: dict[str, list[WrongStep]] = {}
+        for slip in self.derivation.wrong_steps():
             if slip.local and slip.value is not None:
                 found.setdefault(slip.node, []).append(slip)
         return found
@@ -54,11 +54,11 @@ class Thought:
             value = self.derivation.values[step.output]
             mistakes = tuple(
                 WrongClaim(
-                    name=slip.misconception.name,
+                    name=slip.rule.name,
                     claim=f"{step.output}={show(slip.value)}",
                     because=self._ground(rng, step, slip.compute, known),
                     text=self._text(rng, step, slip.value),
-                    lesson=slip.misconception.lesson,
+                    lesson=slip.rule.lesson,
                 )
                 for slip in self.local_slips.get(step.output, ())
                 if slip.value is not None
@@ -107,13 +107,7 @@ class Thought:
         return ", ".join(f"{name} = {value}" for name, value in zip(self.derivation.schema.asked, values, strict=True))
 
     def start(self) -> SolveEnvironment:
-        schema = self.derivation.schema
-        return SolveEnvironment(
-            tools=(CHECK, EVALUATE),
-            statement=self.derivation.statement,
-            wanted=dict(zip(schema.asked, self.derivation.asked, strict=True)),
-            any_order=schema.any_order,
-        )
+        return SolveEnvironment(tools=(CHECK, EVALUATE), derivation=self.derivation)
 
 
 @dataclass(frozen=True, kw_only=True)
