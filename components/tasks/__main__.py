@@ -10,7 +10,7 @@ import typer
 from components.agent.environment import Split
 from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
 from components.core.files import write_text
-from components.tasks.gallery import GALLERY, build_gallery
+from components.tasks.gallery import GALLERY, build_gallery, read_sections
 from components.tasks.kit.registry import choose_families, load_families
 from components.tasks.measure import SPLITS, as_json, header
 from components.tasks.measure import measure as measure_family
@@ -63,9 +63,14 @@ def measure(
 
 
 @app.command()
-def gallery() -> None:
-    """Write docs/gallery.md: every family of this machine with one episode."""
-    write_text(GALLERY, build_gallery())
+def gallery(
+    prefixes: Annotated[list[str] | None, typer.Argument(help="play only families whose names start so")] = None,
+) -> None:
+    """Write docs/gallery.md: every family of this machine with one episode. Without arguments all are played."""
+    kept = read_sections(GALLERY.read_text(encoding="utf-8")) if prefixes and GALLERY.exists() else {}
+    asked = tuple(prefixes or ())
+    page = build_gallery({name: text for name, text in kept.items() if not name.startswith(asked)})
+    write_text(GALLERY, page)
     print(GALLERY)
 
 

@@ -5,7 +5,9 @@ The episodes are functions of the families, a fixed seed and the starter corpus:
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
@@ -21,12 +23,16 @@ another episode. The terms are explained in [glossary.md](glossary.md).
 """
 
 
-def build_gallery() -> str:
-    """The page, grouped by stream. Families that this machine lacks are named with their remedy."""
+def build_gallery(kept: Mapping[str, str] | None = None) -> str:
+    """The page, grouped by stream. Families that this machine lacks are named with their remedy.
+
+    A family whose section is in `kept` is not played again.
+    """
     rows = list_families(starter_knowledge())
+    known = kept or {}
     parts = [_HEAD]
     for stream, group in groupby((row for row in rows if row.family), key=lambda row: row.stream):
-        parts += [f"## {stream}\n", *(section(row) for row in group)]
+        parts += [f"## {stream}\n", *(known.get(row.name) or section(row) for row in group)]
     absent = [row for row in rows if not row.family]
     if absent:
         parts.append("## Not on the machine that wrote this page\n")
@@ -39,3 +45,9 @@ def section(row: Listed) -> str:
     assert row.family is not None
     episode = episode_text(row.family, SEED, "train", wrong_branch=True)
     return f"### {row.name}\n\n`{row.module}`\n\n{textwrap.indent(episode, '    ')}"
+
+
+def read_sections(page: str) -> dict[str, str]:
+    """The sections of a page by family."""
+    parts = re.split(r"^(?=##+ )", page, flags=re.MULTILINE)
+    return {part.split()[1]: part.rstrip("\n") + "\n" for part in parts if part.startswith("### ")}

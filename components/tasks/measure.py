@@ -11,9 +11,7 @@ from components.agent.environment import Split, TaskFamily
 from components.tasks.show import play_seed
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-_COLUMNS = (
-    f"{'family':28}{'split':9}{'solved':>8}{'prompts':>9}{'turns':>7}{'median':>8}{'most':>6}{'episodes/s':>12}"
-)
+_COLUMNS = f"{'family':28}{'split':9}{'solved':>8}{'prompts':>9}{'turns':>7}{'median':>8}{'most':>6}{'episodes/s':>12}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import pytest
 
 from components.agent.environment import Label, Observation, OracleStep, Split, Status, Task, TaskFamily
-from components.agent.episode_loop import Conversation, run_episodes
+from components.agent.episode_loop import run_episodes
 from components.agent.messages import ToolCall
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.core.params import Stream
@@ -37,7 +37,7 @@ SLOW_MODULES = {module for module in MODULES.values() if module.startswith("comp
 GAME_MODULES = {"components.tasks.extra.textworlds.families"}
 SEEDS, GAME_SEEDS = range(8), range(3)
 MAX_TURNS = 24
-HOSTILE = ("", " ", "\0", "\ud800", "<tool_call>", "'; DROP TABLE x; --", "../../etc/passwd", "9" * 400, "x" * 5000, "[")
+HOSTILE = ("", " ", "\0", "\ud800", "<tool_call>", "'; DROP TABLE x; --", "../../etc/passwd", "9" * 400, "x" * 5000)
 
 
 def _cases() -> Iterator[Any]:
@@ -292,6 +292,7 @@ def _malformed(task: Task) -> Iterator[ToolCall]:
     for tool in task.tools:
         yield ToolCall(name=tool.name, arguments={"no such argument": 1})
         for parameter in tool.parameters.get("properties", {}):
+            wrong: object
             for wrong in (None, {"deep": [[[]]]}, float("nan"), [None]):
                 yield ToolCall(name=tool.name, arguments={parameter: wrong})
 
