@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from components.core.errors import BadInput
+from components.core.files import write_file
 from components.core.lineage import sha256_file
 from components.core.paths import home
 
@@ -51,7 +52,8 @@ def fetch(registry: Registry, name: str, version: str, sha256: str | None, *, wh
                 "find out why it changed, then correct the catalogue"
             )
         target = cache / f"{found}-{archives[0].name}"
-        archives[0].replace(target)
+        with write_file(target) as temporary:
+            archives[0].replace(temporary)
     return target
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import httpx
 import psutil
 
+from components.core.files import write_text
 from components.core.process import ProcessMark
 from infra.local import prefect_api, record
 from infra.local.health import is_healthy, refuse_taken_port
@@ -157,7 +158,7 @@ def _deploy(services: Services, report: Report) -> None:
     )
     if done.returncode != 0:
         raise StartFailed(f"prefect.yaml could not be deployed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
-    stamp.write_text(digest.hexdigest())
+    write_text(stamp, digest.hexdigest())
 
 
 def _remember_family(services: Services) -> None:
