@@ -1,9 +1,7 @@
 """The stage `gate`: may the candidate be released? Decided from item-level results, by rules fixed beforehand.
 
-Every check has one of three verdicts. PASS: the interval lies on the good side. HOLD: it lies on the bad side.
-INSUFFICIENT_POWER: these items cannot tell; a pass it is not. The whole is HOLD if any check holds, else
-INSUFFICIENT_POWER if any lacks power, else PASS. The stage itself ends with 0 whatever the verdict: the release reads
-it, and publishes nothing but a PASS as more than a candidate.
+The stage ends with 0 whatever the verdict (components.evaluation.verdict). The release reads it, and publishes nothing
+but a PASS as more than a candidate.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
 
 import numpy as np
 
@@ -36,23 +33,13 @@ from components.evaluation.statistics import (
     standard_error,
     wilson,
 )
+from components.evaluation.verdict import GateCheck, Verdict, overall
 
-Verdict = Literal["PASS", "HOLD", "INSUFFICIENT_POWER"]
 EVALUATIONS = Path("data/evaluations")
 METRICS_FILE = Path("metrics/gate.json")
 # From fewer clusters a percentile bootstrap gives intervals that are too narrow. Then pieces of text are drawn instead
 # of documents, and where there are too few of those as well the check cannot decide.
 MIN_CLUSTERS = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One question, its answer, and every number behind the answer."""
-
-    name: str
-    verdict: Verdict
-    reason: str
-    figures: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +70,7 @@ def run(context: StageContext) -> None:
             "candidate": gate.candidate,
             "baseline": gate.baseline,
             "checks": {
-                check.name: {"verdict": check.verdict, "reason": check.reason, **check.figures} for check in checks
+                check.name: {"verdict": check.verdict, "reason": check.reason, **check.metrics} for check in checks
             },
         },
     )
@@ -112,7 +99,7 @@ def read_results(name: str) -> Results:
     )
 
 
-def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list[Check]:
+def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list[GateCheck]:
     """All checks. Raises BadInput if the two evaluations do not answer the same items."""
     for fact in ("tokenizer_sha256", "seed"):
         ours, theirs = candidate.manifest.facts.get(fact), baseline.manifest.facts.get(fact)
@@ -130,21 +117,14 @@ def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list
     ]
 
 
-def overall(checks: Sequence[Check]) -> Verdict:
-    verdicts = {check.verdict for check in checks}
-    if "HOLD" in verdicts:
-        return "HOLD"
-    return "INSUFFICIENT_POWER" if "INSUFFICIENT_POWER" in verdicts else "PASS"
-
-
-def rises(candidate: Results, baseline: Results, gate: Gate) -> Check:
+def rises(candidate: Results, baseline: Results, gate: Gate) -> GateCheck:
     """Does success on the target family rise from the baseline checkpoint to the candidate?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), baseline.successes(MODEL, family)
     return _success_check("target_family_rises", f"{family}: over {baseline.name}", family, ours, theirs, gate)
 
 
-def beats(candidate: Results, policy: str, gate: Gate) -> Check:
+def beats(candidate: Results, policy: str, gate: Gate) -> GateCheck:
     """Does the candidate do better on the target family than a policy that knows nothing?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), candidate.successes(policy, family)
@@ -153,7 +133,7 @@ def beats(candidate: Results, policy: str, gate: Gate) -> Check:
 
 def _success_check(
     name: str, what: str, family: str, ours: dict[str, bool], theirs: dict[str, bool], gate: Gate
-) -> Check:
+) -> GateCheck:
     if not ours:
         raise BadInput(f"gate.target_family = {family!r}: was not evaluated; choose a family that evaluations hold")
     if ours.keys() != theirs.keys():
@@ -168,7 +148,7 @@ def _success_check(
         verdict = "PASS"
     elif difference.high < gate.minimum_effect:
         verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name=name,
         verdict=verdict,
         reason=f"{what} success differs by {_shown(difference)} on {len(first)} tasks; "
@@ -177,7 +157,7 @@ def _success_check(
             "HOLD": f"a rise of {gate.minimum_effect:g} is ruled out",
             "INSUFFICIENT_POWER": f"neither none nor a rise of {gate.minimum_effect:g} is ruled out",
         }[verdict],
-        figures={
+        metrics={
             "candidate": float(first.mean()),
             "other": float(second.mean()),
             "difference": asdict(difference),
@@ -190,7 +170,7 @@ def _success_check(
     )
 
 
-def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gate: Gate, seed: int) -> list[Check]:
+def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gate: Gate, seed: int) -> list[GateCheck]:
     """Does the candidate lose no more than the margin on any text domain? Holm's rule over the domains."""
 
     def pieces(items: Sequence[Segment]) -> list[tuple[str, str, int, int]]:
@@ -236,7 +216,7 @@ def _clusters(items: Sequence[Segment]) -> tuple[str, np.ndarray]:
 
 def _text_check(
     domain: str, clusters: tuple[str, np.ndarray], result: BootstrapResult, adjusted_p: float, alpha: float, gate: Gate
-) -> Check:
+) -> GateCheck:
     unit, members = clusters
     count = len(np.unique(members))
     margin = gate.non_inferiority_bits
@@ -246,7 +226,7 @@ def _text_check(
             verdict = "PASS"
         elif result.interval.low > margin:
             verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name=f"held_out_text_{domain}",
         verdict=verdict,
         reason=f"{domain}: bits per byte change by {_shown(result.interval)} on {count} {unit}; "
@@ -255,7 +235,7 @@ def _text_check(
             "HOLD": f"more than the margin of {margin:g}",
             "INSUFFICIENT_POWER": f"these cannot tell whether that is within the margin of {margin:g}",
         }[verdict],
-        figures={
+        metrics={
             "loss_bits": asdict(result.interval),
             "margin_bits": margin,
             "adjusted_p": adjusted_p,
@@ -266,7 +246,7 @@ def _text_check(
     )
 
 
-def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> Check:
+def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> GateCheck:
     """Can the candidate's tool calls be read? A floor, never a merit: form is easier learned than sense."""
     read, tried = parse_rate([item for item in episodes if item.policy == MODEL])
     rate = wilson(read, tried, gate.confidence)
@@ -276,7 +256,7 @@ def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> Check:
         verdict = "PASS"
     elif rate.high < floor:
         verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name="readable_calls",
         verdict=verdict,
         reason=f"{read} tool calls could be read, {tried - read} turns could not: {_shown(rate)}; "
@@ -285,22 +265,22 @@ def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> Check:
             "HOLD": f"below {floor:g}",
             "INSUFFICIENT_POWER": f"these cannot tell whether that is at least {floor:g}",
         }[verdict],
-        figures={"rate": asdict(rate), "read": read, "tried": tried},
+        metrics={"rate": asdict(rate), "read": read, "tried": tried},
     )
 
 
-def uncontaminated(manifest: Manifest) -> Check:
+def uncontaminated(manifest: Manifest) -> GateCheck:
     """Has training seen any of the items it is examined on?"""
     found = manifest.facts["contamination"]
     hits, items = found["contaminated"], found["items"]
     verdict: Verdict = "HOLD" if hits else "PASS" if items else "INSUFFICIENT_POWER"
     window = found["window_tokens"]
-    return Check(
+    return GateCheck(
         name="uncontaminated",
         verdict=verdict,
         reason=f"{len(hits)} of {items} task items share {window} tokens in a row with the text trained on"
         + (f": {', '.join(hits[:5])}" if hits else ""),
-        figures=dict(found),
+        metrics=dict(found),
     )
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.core.params import Gate, Params
-
-if TYPE_CHECKING:
-    from components.evaluation.gate import Check
+from components.evaluation.verdict import GateCheck
 
 METRICS = Path("metrics/evaluate")
 
@@ -35,7 +33,7 @@ def stages_markdown(params: Params, directory: Path = METRICS) -> str:
     )
 
 
-def gate_markdown(verdict: str, gate: Gate, checks: Sequence[Check]) -> str:
+def gate_markdown(verdict: str, gate: Gate, checks: Sequence[GateCheck]) -> str:
     """The verdict and one line for each check."""
     rows = [[check.name, check.verdict, check.reason] for check in checks]
     head = f"# Gate: {verdict}\n\n`{gate.candidate}` against `{gate.baseline}`, confidence {gate.confidence:g}.\n\n"

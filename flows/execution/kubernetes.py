@@ -24,7 +24,6 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from pydantic import BaseModel, ConfigDict, Field
 from urllib3.exceptions import HTTPError
 
 from components.core.dvc.graph import pull_run_cache, read_graph
@@ -32,48 +31,13 @@ from components.core.errors import BadInput
 from flows.execution import snapshot
 from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
 from flows.execution.pod import GRACE_VARIABLE, PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE
-from flows.execution.profile import Profile
+from flows.execution.profile import KubernetesProfile
 
 MANIFEST = Path(__file__).parents[2] / "infra" / "kubernetes" / "stage-job.yaml"
 STAGE_LABEL, RUN_LABEL, QUEUE_LABEL = "trivium.dev/stage", "trivium.dev/run", "kueue.x-k8s.io/queue-name"
 _KEPT_LINES = 60
 _GONE = 404
 _KILL_MARGIN_S = 5  # between the stage's grace and the kubelet's SIGKILL
-
-
-class Pool(BaseModel):
-    """What a stage's pod asks for and where it may land."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: dict[str, str] = Field(description="cpu, memory, nvidia.com/gpu, ...")
-    limits: dict[str, str] = Field(default_factory=dict)
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: list[dict[str, str]] = Field(default_factory=list)
-
-
-class KubernetesProfile(Profile):
-    """The profile of a cluster; see infra/profiles/kubernetes.yaml."""
-
-    namespace: str
-    image: str = Field(description="built from infra/docker/Dockerfile, with a registry the nodes can pull from")
-    remote: str = Field(pattern=r"^s3://", description="DVC remote through which inputs and outputs travel")
-    queue: str = Field("", description="Kueue local queue; empty: no admission control")
-    workspace_claim: str = Field(
-        "", description="PersistentVolumeClaim that keeps in-progress checkpoints of lost pods"
-    )
-    poll_s: float = Field(5, gt=0)
-    pools: dict[str, Pool] = Field(min_length=1)
-    pool_of: dict[str, str] = Field(
-        description="pool by stage, or by the part of its name before @; `default` for the rest"
-    )
-
-    def pool(self, stage: str) -> Pool:
-        """The pool of a stage. Raises BadInput if the profile names one it does not describe."""
-        name = self.pool_of.get(stage, self.pool_of.get(stage.partition("@")[0], self.pool_of.get("default", "")))
-        if name not in self.pools:
-            raise BadInput(f"infra/profiles: pool_of gives {stage!r} the pool {name!r}; describe it under `pools`")
-        return self.pools[name]
 
 
 def render_job(profile: KubernetesProfile, request: StageRequest, snapshot_url: str) -> dict[str, Any]:
@@ -119,8 +83,7 @@ def render_job(profile: KubernetesProfile, request: StageRequest, snapshot_url: 
 class KubernetesExecutor:
     """Runs each stage as a Job and brings its outputs back."""
 
-    def __init__(self, profile: Profile) -> None:
-        assert isinstance(profile, KubernetesProfile)
+    def __init__(self, profile: KubernetesProfile) -> None:
         self._profile = profile
         try:
             named = os.environ.get("KUBECONFIG")  # read now: the library reads it once, when it is imported
@@ -267,7 +230,3 @@ class KubernetesExecutor:
 def _label(text: str) -> str:
     """`text` as a label value: at most 63 of letters, digits, - and ."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", text)[:63].strip("-.")
-
-
-PROFILE = KubernetesProfile
-EXECUTOR = KubernetesExecutor

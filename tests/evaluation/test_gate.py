@@ -13,8 +13,9 @@ from components.core.lineage import Manifest
 from components.core.params import Gate, load
 from components.evaluation.agent_eval import MODEL, EpisodeItem
 from components.evaluation.bits_per_byte import Segment
-from components.evaluation.gate import Check, Results, Verdict, decide, overall
+from components.evaluation.gate import Results, decide
 from components.evaluation.report import gate_markdown
+from components.evaluation.verdict import GateCheck, Verdict, overall
 
 FAMILY = "arithmetic_add"
 DOMAINS = ("general", "code")
@@ -96,7 +97,7 @@ def results(
     return Results(name=name, manifest=manifest, segments=segments, episodes=episodes)
 
 
-def verdicts(checks: list[Check]) -> dict[str, Verdict]:
+def verdicts(checks: list[GateCheck]) -> dict[str, Verdict]:
     return {check.name: check.verdict for check in checks}
 
 
@@ -115,7 +116,7 @@ def test_a_clear_win_passes(gate: Gate) -> None:
         "PASS",
     )
     assert overall(checks) == "PASS"
-    rise = checks[0].figures
+    rise = checks[0].metrics
     assert rise["difference"]["estimate"] == pytest.approx(43 / 60)
     assert rise["mcnemar_p"] < 1e-9 and rise["tasks"] == 60
     page = gate_markdown("PASS", gate, checks)
@@ -140,7 +141,7 @@ def test_no_rise_is_held_only_where_a_worthwhile_one_is_ruled_out(gate: Gate) ->
 def test_too_few_tasks_are_no_pass_even_if_all_agree(gate: Gate) -> None:
     checks = decide(results("after", successes=0, tasks=5), results("before", successes=0, tasks=5), gate, seed=1)
     assert verdicts(checks)["target_family_rises"] == "INSUFFICIENT_POWER"
-    assert checks[0].figures["minimum_detectable"] > gate.minimum_effect
+    assert checks[0].metrics["minimum_detectable"] > gate.minimum_effect
     assert overall(checks) == "INSUFFICIENT_POWER"
 
 
@@ -158,7 +159,7 @@ def test_few_documents_are_drawn_as_segments_and_too_few_segments_not_at_all(gat
         results("after", successes=45, documents=4), results("before", successes=2, documents=4), gate, seed=1
     )
     (text,) = (check for check in some if check.name == "held_out_text_code")
-    assert (text.figures["unit"], text.figures["units"], text.verdict) == ("segments", 12, "PASS")
+    assert (text.metrics["unit"], text.metrics["units"], text.verdict) == ("segments", 12, "PASS")
     few = decide(results("after", successes=45, documents=2), results("before", successes=2, documents=2), gate, seed=1)
     assert verdicts(few)["held_out_text_code"] == "INSUFFICIENT_POWER"
 

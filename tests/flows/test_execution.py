@@ -143,17 +143,17 @@ def test_a_stage_that_runs_too_long_and_ignores_signals_is_ended(repository: Pat
 
 
 def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
-    """The holder of the leash dies by SIGKILL; the command still gets its SIGTERM and its time to save."""
+    """The owner of the watchdog dies by SIGKILL; the command still gets its SIGTERM and its time to save."""
     script = tmp_path / "saves.sh"
     script.write_text(
         'trap "sleep 0.3; echo saved > saved; exit 75" TERM\necho $$ > pid\nwhile :; do sleep 0.05; done\n'
     )
-    leash = [sys.executable, str(Path(watchdog_module.__file__)), "10", "sh", str(script)]
+    watchdog = [sys.executable, str(Path(watchdog_module.__file__)), "10", "sh", str(script)]
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            f"import subprocess, time; subprocess.Popen({leash!r}, stdin=subprocess.PIPE); time.sleep(60)",
+            f"import subprocess, time; subprocess.Popen({watchdog!r}, stdin=subprocess.PIPE); time.sleep(60)",
         ],
         cwd=tmp_path,
     )
@@ -166,7 +166,7 @@ def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75])
-def test_the_leash_passes_exit_codes_on(code: int) -> None:
+def test_the_watchdog_passes_exit_codes_on(code: int) -> None:
     command = [sys.executable, watchdog_module.__file__, "1", sys.executable, "-c", f"raise SystemExit({code})"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as held:
         assert held.wait(30) == code

@@ -17,8 +17,8 @@ from kubernetes_stub import Cluster, running_cluster
 from components.core.errors import BadInput
 from flows.execution import snapshot
 from flows.execution.base import Outcome, StageRequest
-from flows.execution.kubernetes import KubernetesExecutor, KubernetesProfile, render_job
-from flows.execution.profile import load_profile
+from flows.execution.kubernetes import KubernetesExecutor, render_job
+from flows.execution.profile import KubernetesProfile, load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = """

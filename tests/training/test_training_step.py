@@ -33,7 +33,7 @@ def order_of(plan: StagePlan) -> TrainingOrder:
 
 def fit(plan: StagePlan, params: Params, micro_rows: int | None = None) -> PretrainModule:
     """Train the planned steps without files or reports."""
-    module = build_module(plan, params.optimizer, Execution(micro_rows=micro_rows), None, has_gpu=False)
+    module = build_module(plan, params.optimizer, Execution(micro_rows=micro_rows), None)
     uniform = plan.stage.loss_weights == "uniform"
     data = TokenData(order_of(plan), batch_rows=plan.stage.batch_rows, uniform=uniform, first_step=0)
     trainer = lightning.Trainer(
@@ -106,7 +106,7 @@ def test_the_stage_trains_with_its_own_rope_base(workspace: Path) -> None:
     raw["curriculum"]["first"]["rope_theta"] = 12345.0
     raw["curriculum"]["second"]["rope_theta"] = 12345.0
     params = parse(raw)
-    module = build_module(plan_stage(params, "first"), params.optimizer, Execution(), None, has_gpu=False)
+    module = build_module(plan_stage(params, "first"), params.optimizer, Execution(), None)
     assert module.model.config.rope_theta == 12345.0
 
 
