@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.core.markdown import markdown_table
 from components.core.params import Params
 from components.evaluation.report import stages_markdown
 from flows.parent_run import numbers
@@ -88,17 +89,10 @@ def links(run: Run, experiment: str | None, release: str | None) -> dict[str, st
 def markdown(rows: list[Row], pages: Iterable[str], where: Mapping[str, str]) -> str:
     """The whole summary as one page."""
     shown = [{**row, "run": f"[run]({row['run']})" if row["run"].startswith("http") else row["run"]} for row in rows]
-    parts = [_table(shown), *(page for page in pages if page)]
+    parts = [markdown_table(list(shown[0]), [row.values() for row in shown]) if shown else ""]
+    parts += [page for page in pages if page]
     parts.append("## Where it is\n\n" + "".join(f"- {name}: {value}\n" for name, value in where.items()))
     return "\n".join(parts)
-
-
-def _table(rows: list[Row]) -> str:
-    if not rows:
-        return ""
-    head = list(rows[0])
-    lines = [head, ["---"] * len(head), *([row[name] for name in head] for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _last_metric(run: Run, run_id: str | None, name: str) -> float | None:

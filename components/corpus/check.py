@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import BadInput
+from components.core.expectations import Finding, Judge
 from components.core.files import write_directory, write_json
 from components.core.lineage import read_manifest, verify
 from components.core.paths import home
@@ -19,8 +20,6 @@ from components.core.stage import StageContext
 from components.corpus.catalogue import CATALOGUE, load_catalogue
 from components.corpus.documents import read_documents
 from components.corpus.expectations import (
-    Finding,
-    Judge,
     corpus_expectations,
     document_expectations,
     quarantine_expectations,
@@ -55,7 +54,7 @@ def run(context: StageContext) -> None:
     context.progress.update(1, _STEPS, "steps")
     docs = home() / "reports" / "corpus"
     with write_directory(docs) as site:
-        judge = Judge(site)
+        judge = Judge("corpus", site)
         on_documents = judge.judge(
             "rows", {"documents": (statistics, document_expectations()), "text": (sample, text_expectations())}
         )

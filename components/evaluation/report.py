@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.core.markdown import markdown_table
 from components.core.params import Gate, Params
 from components.evaluation.verdict import GateCheck
 
@@ -37,7 +38,7 @@ def gate_markdown(verdict: str, gate: Gate, checks: Sequence[GateCheck]) -> str:
     """The verdict and one line for each check."""
     rows = [[check.name, check.verdict, check.reason] for check in checks]
     head = f"# Gate: {verdict}\n\n`{gate.candidate}` against `{gate.baseline}`, confidence {gate.confidence:g}.\n\n"
-    return head + _table(["check", "verdict", "why"], rows)
+    return head + markdown_table(["check", "verdict", "why"], rows)
 
 
 def _text_table(metrics: Mapping[str, Any]) -> str:
@@ -56,7 +57,7 @@ def _text_table(metrics: Mapping[str, Any]) -> str:
         "## Held-out text, bits per byte (lower is better)\n\n"
         "Each stage's baselines are counted on the very text tokens it was trained on.\n\n"
     )
-    return title + _table(["after", "tokens", *domains], rows)
+    return title + markdown_table(["after", "tokens", *domains], rows)
 
 
 def _agent_table(metrics: Mapping[str, Any], params: Params) -> str:
@@ -69,7 +70,7 @@ def _agent_table(metrics: Mapping[str, Any], params: Params) -> str:
     ]
     titles = [f"{name} (never trained)" if name in params.evaluation.held_out_families else name for name in families]
     title = "## Agent loop, success on held-out tasks (95% interval)\n\n"
-    return title + _table(["after", *titles], rows)
+    return title + markdown_table(["after", *titles], rows)
 
 
 def _stream_table(metrics: Mapping[str, Any]) -> str:
@@ -79,7 +80,7 @@ def _stream_table(metrics: Mapping[str, Any]) -> str:
         for name, figures in metrics.items()
     ]
     title = "## Agent loop by stream, mean of its families (95% interval over their tasks)\n\n"
-    return title + _table(["after", *streams], rows)
+    return title + markdown_table(["after", *streams], rows)
 
 
 def _phase_table(metrics: Mapping[str, Any]) -> str:
@@ -98,7 +99,7 @@ def _phase_table(metrics: Mapping[str, Any]) -> str:
         f"{overall['items']} questions, guessing {overall['guessing']:.0%}; {said}. Whoever takes the option with most "
         f"words from before: {overall['copying']:.0%}.\n\n"
     )
-    return title + _table(["after", "stream", *phases], rows)
+    return title + markdown_table(["after", "stream", *phases], rows)
 
 
 def _accuracy(figures: Mapping[str, float]) -> str:
@@ -121,13 +122,8 @@ def _task_table(metrics: Mapping[str, Any]) -> str:
     ]
     last = list(metrics.values())[-1]["tasks"]
     rows.append(["guessing", *(f"{last[task]['guessing']:.2f}" if task in last else "" for task in tasks)])
-    return "## lm-eval tasks, accuracy / length-normalised\n\n" + _table(["after", *tasks], rows)
+    return "## lm-eval tasks, accuracy / length-normalised\n\n" + markdown_table(["after", *tasks], rows)
 
 
 def _rate(figures: Mapping[str, float]) -> str:
     return f"{figures['success']:.0%} ({figures['lo']:.0%} to {figures['hi']:.0%})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from components.core.markdown import markdown_table
 from components.evaluation.statistics import Interval
 from components.evaluation.study import Difference
 
@@ -36,10 +37,8 @@ def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
 
 def markdown(title: str, facts: Mapping[str, str], table: Sequence[Row]) -> str:
     lines = [f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
-    if table:
-        head = list(table[0])
-        lines += [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(row.values() for row in table))]
-    return "\n".join(lines) + "\n"
+    page = "".join(f"{line}\n" for line in lines)
+    return page + (markdown_table(list(table[0]), [row.values() for row in table]) if table else "")
 
 
 def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
