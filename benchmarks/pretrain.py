@@ -14,7 +14,7 @@ import torch
 import typer
 
 from benchmarks.measure import known_device, peak_bytes, report, settle, take_turns
-from components.core.params import Optimizer
+from components.core.params import OptimizerParams
 from components.training.optimizer import build_optimizers
 from model import PRESETS, MLATransformer
 from model.backends import check_backend, default_backend
@@ -25,7 +25,7 @@ from model.loss import linear_cross_entropy
 from model.recompute import check_recompute, recompute_for
 from model.roofline import model_flops_utilisation, training_tokens_per_s
 
-RATES = Optimizer(muon_lr=0.01, muon_momentum=0.9, adamw_lr=0.003, weight_decay=0.1, grad_clip=1.0)
+RATES = OptimizerParams(muon_lr=0.01, muon_momentum=0.9, adamw_lr=0.003, weight_decay=0.1, grad_clip=1.0)
 app = typer.Typer(add_completion=False)
 
 

@@ -133,9 +133,9 @@ def _expect_every_domain(survivors: list[Document], dropped: list[dict[str, str]
     kept = {document.domain for document in survivors}
     for domain in sorted({row["domain"] for row in dropped} - kept):
         reasons = Counter(row["reason"] for row in dropped if row["domain"] == domain)
-        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
         raise BadInput(
-            f"corpus.curation: removes every document of domain {domain!r} ({told}); loosen the parameter behind "
+            f"corpus.curation: removes every document of domain {domain!r} ({shown}); loosen the parameter behind "
             "the reason, or drop the sources of that domain"
         )
 

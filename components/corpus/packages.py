@@ -75,9 +75,10 @@ def _download(registry: Registry, name: str, version: str, directory: Path, wher
             f"{where}: {name} {version} did not come from {registry} within {_FETCH_TIMEOUT_S} s; check the network"
         ) from None
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("W:", "WARNING"))]
+        errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("W:", "WARNING"))]
+        reason = errors[-1].strip() if errors else "no reason given"
         raise BadInput(
-            f"{where}: cannot get {name} {version} from {registry}: {said[-1].strip() if said else 'no reason given'}; "
+            f"{where}: cannot get {name} {version} from {registry}: {reason}; "
             "check the network, the name and the version"
         )
 

@@ -17,7 +17,7 @@ def evaluate(
 ) -> None:
     """Score checkpoints/NAME: held-out bits per byte, lm-eval tasks, the agent loop on held-out tasks.
 
-    Writes data/evaluations/NAME (every item) and metrics/evaluate/NAME.json (the figures).
+    Writes data/evaluations/NAME (every item) and metrics/evaluate/NAME.json (the metrics).
     """
 
     with run_stage("evaluate", name) as context:

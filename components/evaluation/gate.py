@@ -16,11 +16,11 @@ import numpy as np
 from components.core.errors import BadInput
 from components.core.files import write_json
 from components.core.lineage import Manifest, read_manifest, verify
-from components.core.params import Gate
+from components.core.params import GateParams
 from components.core.stage import StageContext
 from components.evaluation import report
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem, parse_rate
-from components.evaluation.bits_per_byte import Segment
+from components.evaluation.bits_per_byte import TextSegment
 from components.evaluation.items import AGENT_FILE, BITS_FILE, read_items
 from components.evaluation.statistics import (
     BootstrapResult,
@@ -33,7 +33,7 @@ from components.evaluation.statistics import (
     standard_error,
     wilson,
 )
-from components.evaluation.verdict import GateCheck, Verdict, overall
+from components.evaluation.verdict import GateCheck, GateVerdict, overall
 
 EVALUATIONS = Path("data/evaluations")
 METRICS_FILE = Path("metrics/gate.json")
@@ -48,7 +48,7 @@ class Results:
 
     name: str
     manifest: Manifest
-    segments: list[Segment]
+    segments: list[TextSegment]
     episodes: list[EpisodeItem]
 
     def successes(self, policy: str, family: str) -> dict[str, bool]:
@@ -94,12 +94,12 @@ def read_results(name: str) -> Results:
     return Results(
         name=name,
         manifest=manifest,
-        segments=read_items(directory / BITS_FILE, Segment),
+        segments=read_items(directory / BITS_FILE, TextSegment),
         episodes=read_items(directory / AGENT_FILE, EpisodeItem),
     )
 
 
-def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list[GateCheck]:
+def decide(candidate: Results, baseline: Results, gate: GateParams, seed: int) -> list[GateCheck]:
     """All checks. Raises BadInput if the two evaluations do not answer the same items."""
     for fact in ("tokenizer_sha256", "seed"):
         ours, theirs = candidate.manifest.facts.get(fact), baseline.manifest.facts.get(fact)
@@ -117,14 +117,14 @@ def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list
     ]
 
 
-def rises(candidate: Results, baseline: Results, gate: Gate) -> GateCheck:
+def rises(candidate: Results, baseline: Results, gate: GateParams) -> GateCheck:
     """Does success on the target family rise from the baseline checkpoint to the candidate?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), baseline.successes(MODEL, family)
     return _success_check("target_family_rises", f"{family}: over {baseline.name}", family, ours, theirs, gate)
 
 
-def beats(candidate: Results, policy: str, gate: Gate) -> GateCheck:
+def beats(candidate: Results, policy: str, gate: GateParams) -> GateCheck:
     """Does the candidate do better on the target family than a policy that knows nothing?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), candidate.successes(policy, family)
@@ -132,7 +132,7 @@ def beats(candidate: Results, policy: str, gate: Gate) -> GateCheck:
 
 
 def _success_check(
-    name: str, what: str, family: str, ours: dict[str, bool], theirs: dict[str, bool], gate: Gate
+    name: str, what: str, family: str, ours: dict[str, bool], theirs: dict[str, bool], gate: GateParams
 ) -> GateCheck:
     if not ours:
         raise BadInput(f"gate.target_family = {family!r}: was not evaluated; choose a family that evaluations hold")
@@ -143,7 +143,7 @@ def _success_check(
     first = np.array(list(ours.values()))
     second = np.array([theirs[task] for task in ours])
     difference = paired_rate_difference(first, second, gate.confidence)
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if difference.low > 0:
         verdict = "PASS"
     elif difference.high < gate.minimum_effect:
@@ -170,10 +170,12 @@ def _success_check(
     )
 
 
-def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gate: Gate, seed: int) -> list[GateCheck]:
+def held_out_text(
+    candidate: Sequence[TextSegment], baseline: Sequence[TextSegment], gate: GateParams, seed: int
+) -> list[GateCheck]:
     """Does the candidate lose no more than the margin on any text domain? Holm's rule over the domains."""
 
-    def pieces(items: Sequence[Segment]) -> list[tuple[str, str, int, int]]:
+    def pieces(items: Sequence[TextSegment]) -> list[tuple[str, str, int, int]]:
         return [(item.domain, item.document, item.segment, item.bytes) for item in items]
 
     if pieces(candidate) != pieces(baseline):
@@ -206,7 +208,7 @@ def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gat
     return [_text_check(name, units[name], drawn[name], adjusted[name], alpha, gate) for name in names]
 
 
-def _clusters(items: Sequence[Segment]) -> tuple[str, np.ndarray]:
+def _clusters(items: Sequence[TextSegment]) -> tuple[str, np.ndarray]:
     """What is drawn with replacement: documents, or where they are few the segments themselves."""
     documents = np.array([item.document for item in items])
     if len(np.unique(documents)) >= MIN_CLUSTERS:
@@ -215,12 +217,17 @@ def _clusters(items: Sequence[Segment]) -> tuple[str, np.ndarray]:
 
 
 def _text_check(
-    domain: str, clusters: tuple[str, np.ndarray], result: BootstrapResult, adjusted_p: float, alpha: float, gate: Gate
+    domain: str,
+    clusters: tuple[str, np.ndarray],
+    result: BootstrapResult,
+    adjusted_p: float,
+    alpha: float,
+    gate: GateParams,
 ) -> GateCheck:
     unit, members = clusters
     count = len(np.unique(members))
     margin = gate.non_inferiority_bits
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if count >= MIN_CLUSTERS:
         if adjusted_p <= alpha:
             verdict = "PASS"
@@ -246,12 +253,12 @@ def _text_check(
     )
 
 
-def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> GateCheck:
+def readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateCheck:
     """Can the candidate's tool calls be read? A floor, never a merit: form is easier learned than sense."""
     read, tried = parse_rate([item for item in episodes if item.policy == MODEL])
     rate = wilson(read, tried, gate.confidence)
     floor = gate.minimum_parse_rate
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if rate.low >= floor:
         verdict = "PASS"
     elif rate.high < floor:
@@ -273,7 +280,7 @@ def uncontaminated(manifest: Manifest) -> GateCheck:
     """Has training seen any of the items it is examined on?"""
     found = manifest.facts["contamination"]
     hits, items = found["contaminated"], found["items"]
-    verdict: Verdict = "HOLD" if hits else "PASS" if items else "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "HOLD" if hits else "PASS" if items else "INSUFFICIENT_POWER"
     window = found["window_tokens"]
     return GateCheck(
         name="uncontaminated",

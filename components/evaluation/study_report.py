@@ -10,10 +10,10 @@ from components.core.markdown import markdown_table
 from components.evaluation.statistics import Interval
 from components.evaluation.study import Difference
 
-Row = dict[str, str]
+StudyRow = dict[str, str]
 
 
-def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
+def rows(compared: Mapping[str, Sequence[Difference]]) -> list[StudyRow]:
     """A row for each comparison and measure, as text; rates in percent, differences in points."""
     return [
         {
@@ -35,7 +35,7 @@ def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
     ]
 
 
-def markdown(title: str, facts: Mapping[str, str], table: Sequence[Row]) -> str:
+def markdown(title: str, facts: Mapping[str, str], table: Sequence[StudyRow]) -> str:
     lines = [f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
     page = "".join(f"{line}\n" for line in lines)
     return page + (markdown_table(list(table[0]), [row.values() for row in table]) if table else "")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Verdict = Literal["PASS", "HOLD", "INSUFFICIENT_POWER"]
+GateVerdict = Literal["PASS", "HOLD", "INSUFFICIENT_POWER"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +18,12 @@ class GateCheck:
     """One question, its answer, and every number behind the answer."""
 
     name: str
-    verdict: Verdict
+    verdict: GateVerdict
     reason: str
     metrics: dict[str, Any]
 
 
-def overall(checks: Sequence[GateCheck]) -> Verdict:
+def overall(checks: Sequence[GateCheck]) -> GateVerdict:
     """HOLD if any check holds, else INSUFFICIENT_POWER if any lacks power, else PASS."""
     verdicts = {check.verdict for check in checks}
     if "HOLD" in verdicts:

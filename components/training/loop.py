@@ -12,11 +12,10 @@ import torch
 from matplotlib.figure import Figure
 
 from components.core.errors import BadInput, Interrupted
-from components.core.params import Optimizer as OptimizerParams
-from components.core.params import RopeScaling
+from components.core.params import OptimizerParams, RopeScaling
 from components.core.stage import StageContext
 from components.tokens import TrainingOrder
-from components.training.callbacks import Checkpoints, Clock, Report, TokenBudget
+from components.training.callbacks import Checkpoints, MetricsLogger, ThroughputMonitor, TokenBudget
 from components.training.checkpoint import curve, read_optimizer, write_trained
 from components.training.data import TokenData
 from components.training.execution import Execution
@@ -120,7 +119,12 @@ def train(
     )
     checkpoints = Checkpoints(stop, every_s=execution.checkpoint_s, save=save)
     gpu_indices = tuple(range(execution.local_world_size)) if execution.has_gpu else ()
-    callbacks = [TokenBudget(), Clock(gpu_indices), Report(context.progress, context.tracker), checkpoints]
+    callbacks = [
+        TokenBudget(),
+        ThroughputMonitor(gpu_indices),
+        MetricsLogger(context.progress, context.tracker),
+        checkpoints,
+    ]
     trainer = _build_trainer(execution, callbacks)
     stop.hold()
     trainer.fit(module, datamodule=data)

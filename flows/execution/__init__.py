@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from flows.execution.base import Executor, Outcome, StageRequest, StageResult
+from flows.execution.base import Executor, StageRequest, StageResult, StageStatus
 from flows.execution.local import LocalExecutor
 from flows.execution.profile import KubernetesProfile, Profile, load_profile
 
-__all__ = ["Executor", "Outcome", "Profile", "StageRequest", "StageResult", "get_executor", "load_profile"]
+__all__ = ["Executor", "Profile", "StageRequest", "StageResult", "StageStatus", "get_executor", "load_profile"]
 
 
 def get_executor(profile: Profile) -> Executor:

@@ -29,7 +29,7 @@ from urllib3.exceptions import HTTPError
 from components.core.dvc.graph import pull_run_cache, read_graph
 from components.core.errors import BadInput
 from flows.execution import snapshot
-from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
+from flows.execution.base import OnLine, OnProgress, StageRequest, StageResult, StageStatus, judge
 from flows.execution.pod import GRACE_VARIABLE, PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE
 from flows.execution.profile import KubernetesProfile
 
@@ -100,30 +100,32 @@ class KubernetesExecutor:
     def run(self, request: StageRequest, on_progress: OnProgress, on_line: OnLine) -> StageResult:
         started_s = time.monotonic()
 
-        def ended(outcome: Outcome, message: str = "") -> StageResult:
-            return StageResult(outcome=outcome, seconds=time.monotonic() - started_s, message=message)
+        def ended(status: StageStatus, message: str = "") -> StageResult:
+            return StageResult(status=status, seconds=time.monotonic() - started_s, message=message)
 
         pushed = self._push_inputs(request)
         if pushed:
-            return ended(Outcome.FAILED, pushed)
+            return ended(StageStatus.FAILED, pushed)
         url = snapshot.upload(snapshot.pack(request.workspace), self._profile.remote)
         job = render_job(self._profile, request, url)
         name: str = job["metadata"]["name"]
         with self._lock:
             if self._cancelled.is_set():
-                return ended(Outcome.CANCELLED, "cancelled before it started")
+                return ended(StageStatus.CANCELLED, "cancelled before it started")
             self._jobs.create_namespaced_job(self._profile.namespace, job)  # type: ignore[arg-type]  # a mapping serves
             self._running.add(name)
         try:
-            outcome, message = self._follow(name, request, on_progress, on_line)
+            status, message = self._follow(name, request, on_progress, on_line)
         finally:
             with self._lock:
                 self._running.discard(name)
             self._delete(name)
-        if outcome is not Outcome.DONE:
-            return ended(outcome, message)
+        if status is not StageStatus.DONE:
+            return ended(status, message)
         if not pull_run_cache(request.stage, request.workspace):
-            return ended(Outcome.FAILED, f"the pod ended well but {self._profile.remote} has no run-cache entry of it")
+            return ended(
+                StageStatus.FAILED, f"the pod ended well but {self._profile.remote} has no run-cache entry of it"
+            )
         restored = self._dvc(request, "--wait-for-lock", "repro", "--single-item", "--pull", request.stage)
         return ended(*judge(request.stage, restored.returncode, restored.stdout.splitlines()))
 
@@ -161,7 +163,9 @@ class KubernetesExecutor:
             check=False,
         )
 
-    def _follow(self, job: str, request: StageRequest, on_progress: OnProgress, on_line: OnLine) -> tuple[Outcome, str]:
+    def _follow(
+        self, job: str, request: StageRequest, on_progress: OnProgress, on_line: OnLine
+    ) -> tuple[StageStatus, str]:
         """Wait for the Job's end, reporting on the way."""
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         read: dict[str, int] = {}
@@ -173,21 +177,21 @@ class KubernetesExecutor:
                 if error.status != _GONE:
                     raise
                 if self._cancelled.is_set():
-                    return Outcome.CANCELLED, "told to stop"
-                return Outcome.LOST, f"job {job} vanished from the cluster"
+                    return StageStatus.CANCELLED, "told to stop"
+                return StageStatus.LOST, f"job {job} vanished from the cluster"
             conditions = state.status.conditions if state.status else None
             ends = {one.type: one for one in conditions or [] if one.status == "True"}
             if "Complete" in ends:
-                return Outcome.DONE, ""
+                return StageStatus.DONE, ""
             if "Failed" in ends:
                 if ends["Failed"].reason == "DeadlineExceeded":
                     return (
-                        Outcome.TIMED_OUT,
+                        StageStatus.TIMED_OUT,
                         f"ran longer than {request.timeout_s:g} s; raise timeouts_s in its profile",
                     )
                 code = self._exit_code(job)
                 if code is None:
-                    return Outcome.LOST, ends["Failed"].message or "its pods were lost"
+                    return StageStatus.LOST, ends["Failed"].message or "its pods were lost"
                 return judge(request.stage, code, list(lines))
             time.sleep(self._profile.poll_s)
 

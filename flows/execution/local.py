@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge, was_skipped
+from flows.execution.base import OnLine, OnProgress, StageRequest, StageResult, StageStatus, judge, was_skipped
 from flows.execution.profile import Profile
 from flows.execution.watched import WatchedProcess
 
@@ -29,7 +29,7 @@ class LocalExecutor:
             progress_file = Path(scratch) / "progress.json"
             with self._lock:  # so that a cancel sees every process or none is started after it
                 if self._cancelled.is_set():
-                    return StageResult(outcome=Outcome.CANCELLED, seconds=0.0, message="cancelled before it started")
+                    return StageResult(status=StageStatus.CANCELLED, seconds=0.0, message="cancelled before it started")
                 process = self._start(request, progress_file)
                 self._running.add(process)
             try:
@@ -39,12 +39,12 @@ class LocalExecutor:
                     self._running.discard(process)
         seconds = time.monotonic() - started_s
         if self._cancelled.is_set() and exit_code != 0:
-            return StageResult(outcome=Outcome.CANCELLED, seconds=seconds, message="told to stop; its work is saved")
+            return StageResult(status=StageStatus.CANCELLED, seconds=seconds, message="told to stop; its work is saved")
         if timed_out:
             limit = f"ran longer than {request.timeout_s:g} s; raise timeouts_s in its profile"
-            return StageResult(outcome=Outcome.TIMED_OUT, seconds=seconds, message=limit)
-        outcome, message = judge(request.stage, exit_code, lines)
-        return StageResult(outcome=outcome, seconds=seconds, message=message, unchanged=was_skipped(lines))
+            return StageResult(status=StageStatus.TIMED_OUT, seconds=seconds, message=limit)
+        status, message = judge(request.stage, exit_code, lines)
+        return StageResult(status=status, seconds=seconds, message=message, unchanged=was_skipped(lines))
 
     def cancel(self) -> None:
         with self._lock:
