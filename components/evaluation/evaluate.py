@@ -44,7 +44,7 @@ def run(context: StageContext, name: str) -> None:
     checkpoint = load_checkpoint(name, tokenizer)
     curated = read_manifest(CURATED, "curate")
     families = agent_eval.evaluated_families(params)
-    parts = Parts(context, total=2 + 2 * len(families))
+    parts = EvaluationProgress(context, total=2 + 2 * len(families))
 
     documents = read_documents(curated, tokenizer, params.evaluation.held_out_bytes)
     seen = seen_documents(checkpoint.curriculum)
@@ -79,7 +79,7 @@ def run(context: StageContext, name: str) -> None:
         "tokenizer_sha256": tokenizer.sha256,
         "seed": params.seed,
         "held_out_families": list(params.evaluation.held_out_families),
-        "contamination": contamination.examine(
+        "contamination": contamination.find_contaminated(
             seen, params.evaluation.tasks, params.evaluation.task_limit, documents, tokenizer
         ),
     }
@@ -93,7 +93,7 @@ def run(context: StageContext, name: str) -> None:
     context.tracker.log_figure(figures.phase_accuracy(metrics), "phases.png")
 
 
-class Parts:
+class EvaluationProgress:
     """Progress in parts: the held-out text, the tasks, and each family's episodes and phases."""
 
     def __init__(self, context: StageContext, total: int) -> None:

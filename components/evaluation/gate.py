@@ -109,22 +109,22 @@ def decide(candidate: Results, baseline: Results, gate: GateParams, seed: int) -
                 "be paired, run `dvc repro evaluate`"
             )
     return [
-        rises(candidate, baseline, gate),
-        *(beats(candidate, policy, gate) for policy in BASELINES),
-        *held_out_text(candidate.segments, baseline.segments, gate, seed),
-        readable_calls(candidate.episodes, gate),
-        uncontaminated(candidate.manifest),
+        check_target_family(candidate, baseline, gate),
+        *(check_against_baseline(candidate, policy, gate) for policy in BASELINES),
+        *check_held_out_text(candidate.segments, baseline.segments, gate, seed),
+        check_readable_calls(candidate.episodes, gate),
+        check_contamination(candidate.manifest),
     ]
 
 
-def rises(candidate: Results, baseline: Results, gate: GateParams) -> GateCheck:
+def check_target_family(candidate: Results, baseline: Results, gate: GateParams) -> GateCheck:
     """Does success on the target family rise from the baseline checkpoint to the candidate?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), baseline.successes(MODEL, family)
     return _success_check("target_family_rises", f"{family}: over {baseline.name}", family, ours, theirs, gate)
 
 
-def beats(candidate: Results, policy: str, gate: GateParams) -> GateCheck:
+def check_against_baseline(candidate: Results, policy: str, gate: GateParams) -> GateCheck:
     """Does the candidate do better on the target family than a policy that knows nothing?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), candidate.successes(policy, family)
@@ -151,7 +151,7 @@ def _success_check(
     return GateCheck(
         name=name,
         verdict=verdict,
-        reason=f"{what} success differs by {_shown(difference)} on {len(first)} tasks; "
+        reason=f"{what} success differs by {_format(difference)} on {len(first)} tasks; "
         + {
             "PASS": "it is above 0",
             "HOLD": f"a rise of {gate.minimum_effect:g} is ruled out",
@@ -170,7 +170,7 @@ def _success_check(
     )
 
 
-def held_out_text(
+def check_held_out_text(
     candidate: Sequence[TextSegment], baseline: Sequence[TextSegment], gate: GateParams, seed: int
 ) -> list[GateCheck]:
     """Does the candidate lose no more than the margin on any text domain? Holm's rule over the domains."""
@@ -236,7 +236,7 @@ def _text_check(
     return GateCheck(
         name=f"held_out_text_{domain}",
         verdict=verdict,
-        reason=f"{domain}: bits per byte change by {_shown(result.interval)} on {count} {unit}; "
+        reason=f"{domain}: bits per byte change by {_format(result.interval)} on {count} {unit}; "
         + {
             "PASS": f"within the margin of {margin:g}",
             "HOLD": f"more than the margin of {margin:g}",
@@ -253,7 +253,7 @@ def _text_check(
     )
 
 
-def readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateCheck:
+def check_readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateCheck:
     """Can the candidate's tool calls be read? A floor, never a merit: form is easier learned than sense."""
     read, tried = parse_rate([item for item in episodes if item.policy == MODEL])
     rate = wilson(read, tried, gate.confidence)
@@ -266,7 +266,7 @@ def readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateChe
     return GateCheck(
         name="readable_calls",
         verdict=verdict,
-        reason=f"{read} tool calls could be read, {tried - read} turns could not: {_shown(rate)}; "
+        reason=f"{read} tool calls could be read, {tried - read} turns could not: {_format(rate)}; "
         + {
             "PASS": f"at least {floor:g}",
             "HOLD": f"below {floor:g}",
@@ -276,7 +276,7 @@ def readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateChe
     )
 
 
-def uncontaminated(manifest: Manifest) -> GateCheck:
+def check_contamination(manifest: Manifest) -> GateCheck:
     """Has training seen any of the items it is examined on?"""
     found = manifest.facts["contamination"]
     hits, items = found["contaminated"], found["items"]
@@ -291,5 +291,5 @@ def uncontaminated(manifest: Manifest) -> GateCheck:
     )
 
 
-def _shown(interval: Interval) -> str:
+def _format(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"
