@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from components.agent.factbook import spoken
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.lookups import normal_words
+from components.tasks.research.facts import contains, normal_words
 from components.tasks.research.pages import Evidence, Passage
-from components.tasks.research.questions import contains
 
 _CITATION = re.compile(r"\[([a-z0-9/-]+):(\d{1,9})-(\d{1,9})\]")
 _MAX_EXTRA_WORDS = 8
@@ -35,7 +34,7 @@ class Citation:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What is said, and where it is said to stand."""
+    """A text and the spans it is cited with."""
 
     text: str
     citations: tuple[Citation, ...]

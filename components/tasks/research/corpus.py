@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from components.agent.factbook import Knowledge, match_expression, spoken
-from components.tasks.research.pages import Page, Passage, pages_of
+from components.tasks.research.pages import Evidence, Page, Passage, pages_of
 
 RESULTS = 4
 _REMEMBERED_SEARCHES = 256  # a question is proven, asked and answered with the same few queries
@@ -50,6 +50,15 @@ class Corpus:
     def passages(self, country: str, field: str) -> tuple[Passage, ...]:
         """Every passage about a field of a country, in the order the pages were added."""
         return self._by_fact.get((country, field), ())
+
+    def only(self, country: str, field: str) -> Passage | None:
+        """The passage about a field of a country where there is exactly one."""
+        found = self.passages(country, field)
+        return found[0] if len(found) == 1 else None
+
+    def passage(self, evidence: Evidence) -> Passage:
+        """The passage of this evidence, which must be one of the corpus."""
+        return next(passage for passage in self.pages[evidence.page].passages if passage.evidence == evidence)
 
     def _search(self, query: str) -> tuple[Passage, ...]:
         """The passages that best match any word of `query`, best first."""

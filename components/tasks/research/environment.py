@@ -17,8 +17,8 @@ from components.agent.factbook import NO_RESULTS, NO_WORDS, SEARCH, match_expres
 from components.agent.messages import ToolCall, ToolSpec
 from components.tasks.research.citations import citation_fault
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.lookups import normal_words, says
-from components.tasks.research.pages import Evidence, Passage
+from components.tasks.research.facts import answers_with, normal_words
+from components.tasks.research.pages import Passage
 
 OPEN = ToolSpec(
     name="open",
@@ -40,8 +40,8 @@ class ResearchEnvironment(ToolEnvironment):
     """Search, open and perhaps a calculator. `opened` holds the hash of each page as it was when it was opened."""
 
     corpus: Corpus = field(default_factory=lambda: Corpus(()))
-    needed: tuple[Evidence, ...] = ()
-    read: set[Evidence] = field(default_factory=set)
+    needed: tuple[Passage, ...] = ()
+    read: set[Passage] = field(default_factory=set)
     opened: dict[str, str] = field(default_factory=dict)
 
     def run(self, call: ToolCall) -> Observation:
@@ -53,14 +53,14 @@ class ResearchEnvironment(ToolEnvironment):
         if match_expression(query) is None:
             return Observation(status="error", content=NO_WORDS)
         found = self.corpus.search(query)
-        self.read.update(passage.evidence for passage in found)
+        self.read.update(found)
         return Observation(status="ok", content="\n".join(passage.hit for passage in found) or NO_RESULTS)
 
     def _open(self, name: str) -> Observation:
         page = self.corpus.pages.get(name)
         if page is None:
             return Observation(status="error", content=f"no page {name[:_MAX_ID_CHARACTERS]!r}; search names pages")
-        self.read.update(passage.evidence for passage in page.passages)
+        self.read.update(page.passages)
         self.opened[page.id] = page.sha256
         return Observation(status="ok", content=page.render())
 
@@ -80,7 +80,7 @@ class ValueEnvironment(ResearchEnvironment):
     values: tuple[str, ...] = ()
 
     def right(self, answer: str) -> bool:
-        return any(says(answer, value) for value in self.values)
+        return any(answers_with(answer, value) for value in self.values)
 
 
 @dataclass
@@ -89,11 +89,11 @@ class AbstainEnvironment(ResearchEnvironment):
     opened the page where it would stand."""
 
     country: str = ""
-    asked: str = ""
+    field: str = ""
     page: str = ""
 
     def right(self, answer: str) -> bool:
-        wanted = {*normal_words(self.country), *normal_words(spoken(self.asked))}
+        wanted = {*normal_words(self.country), *normal_words(spoken(self.field))}
         searched = any(
             wanted <= set(normal_words(call.arguments["query"]))
             for call, _ in self.executed
@@ -115,9 +115,9 @@ class ReportEnvironment(ResearchEnvironment):
 
 def abstains(answer: str) -> bool:
     """Whether an answer says, in a few words, that there is none, and does not give one beside that."""
-    said = answer.casefold()
+    text = answer.casefold()
     short = len(normal_words(answer)) <= _MAX_ABSTENTION_WORDS
-    return short and bool(_ABSTAINS.search(said)) and not _HEDGES.search(said)
+    return short and bool(_ABSTAINS.search(text)) and not _HEDGES.search(text)
 
 
 def offer_research(rng: random.Random) -> tuple[ToolSpec, ...]:

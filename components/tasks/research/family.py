@@ -1,50 +1,42 @@
-"""What the families of deep research share: questions are drawn until one is acceptable."""
+"""What the families of deep research share: drawing questions until one is acceptable, and playing its searches."""
 
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from components.agent.environment import End, Environment, Oracle, Split, Task, make_task
-from components.core.errors import BadInput
+from components.agent.environment import End, Environment, Split, Task, make_task
 from components.core.params import Stream
 from components.core.seeding import named_rng
+from components.tasks.kit.family import Family
 from components.tasks.kit.splits import split_of
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.environment import offer_research
+from components.tasks.research.environment import ValueEnvironment, offer_research
+from components.tasks.research.facts import countries_by_split, is_short, too_few_countries
 from components.tasks.research.pages import Evidence, Passage
 from components.tasks.research.questions import Question, refusal
+from components.tasks.research.searcher import Searcher
 
 # Most draws end before any search. Of the whole Factbook one draw in fifty is good in the leanest family.
 _MAX_DRAWS = 5000
-MAX_VALUE_WORDS, MAX_VALUE_CHARACTERS = 4, 28
 
 
-class ResearchFamily(ABC):
-    """Draws questions over one corpus."""
+class ResearchFamily(Family):
+    """Draws questions over one corpus. Right is one of the `values` of the question, where a family says no other."""
 
-    name: str
     domain: Stream = "research"
     right_end: End = "success"
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
-        self.countries: dict[Split, tuple[str, ...]] = {
-            split: tuple(country for country in corpus.countries if split_of("country", country) == split)
-            for split in ("train", "heldout")
-        }
+        self.countries = countries_by_split(corpus.countries)
 
     @abstractmethod
     def draw(self, rng: random.Random, split: Split) -> Question | None:
         """A question that may be good, or None where the draw led nowhere. Its countries belong to the split."""
-
-    @abstractmethod
-    def start(self, task: Task) -> Environment: ...
-
-    @abstractmethod
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle: ...
 
     def view(self, facts: dict[str, Any]) -> Corpus:
         """The corpus as one episode sees it."""
@@ -61,9 +53,7 @@ class ResearchFamily(ABC):
             question = self.draw(rng, split)
             if question is not None and self.judge(question) is None:
                 return self._task(rng, seed, split, question)
-        raise BadInput(
-            f"{self.name}: the Factbook holds too few countries for the {split} split; ingest the whole source"
-        )
+        raise too_few_countries(self.name, split)
 
     def _task(self, rng: random.Random, seed: int, split: Split, question: Question) -> Task:
         assert all(split_of("country", country) == split for country in question.countries)
@@ -74,23 +64,50 @@ class ResearchFamily(ABC):
             prompt=question.prompt,
             tools=offer_research(rng),
             payload={
-                "question": [str(query) for query, _ in question.queries],
                 "countries": list(question.countries),
-                "needed": [asdict(passage.evidence) for passage in question.needed],
+                "needed": _dump(question.needed),
+                "searches": [[query, _dump(wanted)] for query, wanted in question.searches],
+                "values": list(question.values),
                 **question.facts,
             },
             right_end=self.right_end,
         )
 
-    def needed(self, task: Task) -> tuple[Evidence, ...]:
-        return tuple(Evidence(**evidence) for evidence in task.payload["needed"])
+    def start(self, task: Task) -> Environment:
+        values = tuple(task.payload["values"])
+        return ValueEnvironment(tools=task.tools, corpus=self.corpus, needed=self.needed(task), values=values)
 
-    def only(self, country: str, field: str) -> Passage:
-        """The one passage of the shared corpus about a field of a country."""
-        (passage,) = self.corpus.passages(country, field)
-        return passage
+    def needed(self, task: Task) -> tuple[Passage, ...]:
+        """What an honest answer rests on."""
+        return self._load(task, task.payload["needed"])
+
+    def searches(self, task: Task) -> list[tuple[str, tuple[Passage, ...]]]:
+        """The queries that were proven to bring back certain passages."""
+        return [(query, self._load(task, wanted)) for query, wanted in task.payload["searches"]]
+
+    def searcher(self, task: Task, rng: random.Random, wrong_branch: bool, moves: int) -> Searcher:
+        """The moves of an episode; on a wrong branch one of the first `moves` goes wrong."""
+        wrong_at = rng.randrange(moves) if wrong_branch else None
+        return Searcher(rng, self.view(task.payload), self.needed(task), wrong_at)
+
+    def distinctive(self, fields: Iterable[str], holders: range) -> dict[Split, list[Passage]]:
+        """Facts short enough to ask with, the only one of their country's field, that so many countries have."""
+        return {
+            split: [
+                passage
+                for country in countries
+                for field in fields
+                if (passage := self.corpus.only(country, field)) is not None
+                and is_short(passage.value)
+                and len(self.corpus.holders[field, passage.value]) in holders
+            ]
+            for split, countries in self.countries.items()
+        }
+
+    def _load(self, task: Task, spans: list[dict[str, Any]]) -> tuple[Passage, ...]:
+        corpus = self.view(task.payload)
+        return tuple(corpus.passage(Evidence(**span)) for span in spans)
 
 
-def fit(value: str) -> bool:
-    """Whether a value is short enough to ask for or to ask with."""
-    return len(value.split()) <= MAX_VALUE_WORDS and len(value) <= MAX_VALUE_CHARACTERS
+def _dump(passages: Iterable[Passage]) -> list[dict[str, Any]]:
+    return [asdict(passage.evidence) for passage in passages]

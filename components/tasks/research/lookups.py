@@ -7,45 +7,40 @@ fall into the train or the held-out split by hash, so held-out tasks ask about c
 from __future__ import annotations
 
 import random
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from components.agent.environment import Environment, Observation, Oracle, OracleStep, Split, Task, make_task
+from components.agent.environment import Environment, Split, Task, make_task
 from components.agent.factbook import SEARCH, Knowledge, spoken
-from components.agent.messages import ToolCall
 from components.agent.toolbox import Toolbox, offer
-from components.core.errors import BadInput
 from components.core.params import Stream
 from components.core.seeding import named_rng
-from components.tasks.kit.splits import split_of
-
-# Fields with one short value; the others are long, or lists.
-ASKED = (
-    "airports",
-    "anthem",
-    "area_total",
-    "capital",
-    "coastline",
-    "currency",
-    "government_type",
-    "highest_point",
-    "independence",
-    "internet_code",
-    "language",
-    "life_expectancy",
-    "median_age",
-    "nationality",
-    "population",
-    "railways",
-    "religion",
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Answer, Moves, Player
+from components.tasks.kit.wording import phrase
+from components.tasks.research.facts import (
+    ASKED,
+    answers_with,
+    countries_by_split,
+    is_short,
+    read_amount,
+    too_few_countries,
 )
+from components.tasks.research.search import SearchWording, first_useless, query_for, search, wrong_queries
+
 COMPARED = {"area_total": "larger", "population": "more populous"}
-_MAX_VALUE_WORDS, _MAX_VALUE_CHARACTERS = 4, 28
-_MAX_EXTRA_WORDS = 10
-_Item = TypeVar("_Item")
+_COMPLAINT = (
+    "[{line} is not the {field} of {country}.|That found {line}, not the {field} of {country}."
+    "|No {field} of {country} here, only {line}.]"
+)
+_ONE = SearchWording(complaint=_COMPLAINT)
+_FIRST = SearchWording(
+    plan="[Search {query}, then the other.|First search {query}.]",
+    plan_again="Search {query} instead.",
+    complaint=_COMPLAINT,
+)
+_SECOND = SearchWording(plan="[Now search {query}.|Next: {query}.]", complaint=_COMPLAINT)
 
 
 @dataclass
@@ -58,65 +53,69 @@ class SearchEnvironment(Toolbox):
     def verify(self, answer: str) -> bool:
         """The answer is the value, or a short sentence that ends with it, and every passage behind it was read."""
         seen = {line for _, observation in self.executed for line in observation.content.splitlines()}
-        return says(answer, self.value) and seen.issuperset(self.evidence)
+        return answers_with(answer, self.value) and seen.issuperset(self.evidence)
 
 
-class LookupFamily(ABC):
-    """Questions about one field of some countries."""
+class LookupFamily(Family):
+    """Questions about one field of some countries. `pairs` are the countries and fields that can be asked for."""
 
-    name: str
     domain: Stream = "research"
     fields: Iterable[str]
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self.pairs: dict[Split, list[tuple[str, str]]] = {"train": [], "heldout": []}
-        for country, facts in knowledge.facts.items():
-            self.pairs[split_of("country", country)] += [
-                (country, asked) for asked in self.fields if asked in facts and self._askable(country, asked)
+        self.pairs: dict[Split, list[tuple[str, str]]] = {
+            split: [
+                (country, field)
+                for country in countries
+                for field in self.fields
+                if (value := knowledge.facts[country].get(field)) is not None
+                and self.fits(value)
+                and self._finds(query_for(country, field), country, field)
             ]
-
-    def _askable(self, country: str, asked: str) -> bool:
-        """A fit value that a straight search finds."""
-        fit = self.fits(self.knowledge.facts[country][asked])
-        return fit and _found(self.knowledge, _query(country, asked), self.knowledge.passage(country, asked))
+            for split, countries in countries_by_split(knowledge.facts).items()
+        }
 
     @abstractmethod
     def fits(self, value: str) -> bool:
         """Whether a question of this family can be about a field with this value."""
 
-    @abstractmethod
-    def sample(self, seed: int, split: Split) -> Task: ...
-
-    @abstractmethod
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle: ...
-
     def start(self, task: Task) -> Environment:
-        evidence = tuple(
-            self.knowledge.passage(country, task.payload["field"]) for country in task.payload["countries"]
-        )
+        countries, field = task.payload["countries"], task.payload["field"]
         return SearchEnvironment(
-            tools=task.tools, knowledge=self.knowledge, value=task.payload["value"], evidence=evidence
+            tools=task.tools,
+            knowledge=self.knowledge,
+            value=task.payload["value"],
+            evidence=tuple(self.knowledge.passage(country, field) for country in countries),
         )
 
-    def choose(self, rng: random.Random, items: list[_Item], split: Split) -> _Item:
-        if not items:
-            raise BadInput(
-                f"{self.name}: the Factbook holds too few countries for the {split} split; ingest the whole source"
-            )
-        return rng.choice(items)
+    def choose(self, rng: random.Random, pairs: Sequence[tuple[str, str]], split: Split) -> tuple[str, str]:
+        """One of some pairs. Raises BadInput where there is none."""
+        if not pairs:
+            raise too_few_countries(self.name, split)
+        return rng.choice(pairs)
 
-    def task(
-        self, rng: random.Random, seed: int, split: Split, prompt: str, countries: list[str], asked: str, value: str
+    def make_task(
+        self, rng: random.Random, seed: int, split: Split, prompt: str, countries: list[str], field: str, value: str
     ) -> Task:
-        return make_task(
-            self,
-            seed,
-            split,
-            prompt=prompt,
-            tools=offer(rng, SEARCH),
-            payload={"countries": countries, "field": asked, "value": value},
-        )
+        payload = {"countries": countries, "field": field, "value": value}
+        return make_task(self, seed, split, prompt=prompt, tools=offer(rng, SEARCH), payload=payload)
+
+    def wrong_query(self, rng: random.Random, country: str, field: str) -> str:
+        queries = wrong_queries(rng, query_for(country, field), field, list(self.knowledge.facts))
+        rng.shuffle(queries)
+        return first_useless(queries, lambda query: not self._finds(query, country, field))
+
+    def search(
+        self, rng: random.Random, country: str, field: str, text: str, wording: SearchWording, wrong: str | None = None
+    ) -> Moves:
+        """Search for a field of a country, first with the query `wrong` where there is one."""
+        wanted = (self.knowledge.passage(country, field),)
+        query = query_for(country, field)
+        return search(rng, query, wanted, text, wording, country=country, field=field, wrong_query=wrong)
+
+    def _finds(self, query: str, country: str, field: str) -> bool:
+        return self.knowledge.passage(country, field) in self.knowledge.search(query).content.splitlines()
 
 
 class FieldFamily(LookupFamily):
@@ -126,50 +125,39 @@ class FieldFamily(LookupFamily):
     fields = ASKED
 
     def fits(self, value: str) -> bool:
-        return len(value.split()) <= _MAX_VALUE_WORDS and len(value) <= _MAX_VALUE_CHARACTERS
+        return is_short(value)
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
-        country, asked = self.choose(rng, self.pairs[split], split)
-        phrasing = rng.choice(
-            (
-                "What is the {0} of {1}?",
-                "Look up the {0} of {1}.",
-                "Find the {0} of {1}.",
-                "Tell me the {0} of {1}.",
-                "{1}: what is its {0}?",
-            )
+        country, field = self.choose(rng, self.pairs[split], split)
+        prompt = phrase(
+            rng,
+            "[What is the {field} of {country}?|Look up the {field} of {country}.|Find the {field} of {country}."
+            "|Tell me the {field} of {country}.|{country}: what is its {field}?]",
+            field=spoken(field),
+            country=country,
         )
-        prompt, value = phrasing.format(spoken(asked), country), self.knowledge.facts[country][asked]
-        return self.task(rng, seed, split, prompt, [country], asked, value)
+        return self.make_task(rng, seed, split, prompt, [country], field, self.knowledge.facts[country][field])
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
-        (country,), asked, value = task.payload["countries"], task.payload["field"], task.payload["value"]
-        wanted = self.knowledge.passage(country, asked)
-        right = _query(country, asked)
-        tried = _mistake(rng, self.knowledge, country, asked) if wrong_branch else right
-        observation = yield OracleStep(
-            analysis=rng.choice(
-                ("A fact about {1}: its {0}.", "Wanted: {0} of {1}.", "The {0} of {1} is asked.")
-            ).format(spoken(asked), country),
-            plan=rng.choice(("Search {}.", "Search for {}.", "Look for {}.")).format(tried),
-            call=_search(tried),
-            label="wrong" if wrong_branch else "good",
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
+        (country,), field, value = task.payload["countries"], task.payload["field"], task.payload["value"]
+        wrong = self.wrong_query(rng, country, field) if wrong_branch else None
+        text = phrase(
+            rng,
+            "[A fact about {country}: its {field}.|Wanted: {field} of {country}.|The {field} of {country} is asked.]",
+            field=spoken(field),
+            country=country,
         )
-        if wrong_branch:
-            assert wanted not in observation.content.splitlines()
-            observation = yield OracleStep(
-                reflection=_complaint(rng, country, asked, observation),
-                plan=rng.choice(("Search {} instead.", "Search again: {}.", "Ask for {}.")).format(right),
-                call=_search(right),
-                label="recovery",
-            )
-        assert wanted in observation.content.splitlines()
-        yield OracleStep(
-            reflection=rng.choice(("Found: {0}.", "The {1} is {2}.", "It says {1}: {2}.")).format(
-                wanted, spoken(asked), value
+        yield from self.search(rng, country, field, text, _ONE, wrong)
+        return Answer(
+            text=phrase(
+                rng,
+                "[Found: {line}.|The {field} is {value}.|It says {field}: {value}.]",
+                line=self.knowledge.passage(country, field),
+                field=spoken(field),
+                value=value,
             ),
-            summary=rng.choice(("{}", "It is {}.")).format(value),
+            summary=phrase(rng, "[{value}|It is {value}.]", value=value),
         )
 
 
@@ -184,104 +172,28 @@ class CompareFamily(LookupFamily):
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
-        first, asked = self.choose(rng, self.pairs[split], split)
+        first, field = self.choose(rng, self.pairs[split], split)
         amounts = {
             country: amount
             for country, other in self.pairs[split]
-            if other == asked and (amount := read_amount(self.knowledge.facts[country][asked])) is not None
+            if other == field and (amount := read_amount(self.knowledge.facts[country][field])) is not None
         }
-        others = [country for country in amounts if amounts[country] != amounts[first]]
-        second = self.choose(rng, others, split)
+        others = [(country, field) for country in amounts if amounts[country] != amounts[first]]
+        second, _ = self.choose(rng, others, split)
         winner = max(first, second, key=lambda country: amounts[country])
-        prompt = f"Which is {COMPARED[asked]}, {first} or {second}?"
-        return self.task(rng, seed, split, prompt, [first, second], asked, winner)
+        prompt = f"Which is {COMPARED[field]}, {first} or {second}?"
+        return self.make_task(rng, seed, split, prompt, [first, second], field, winner)
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
-        (first, second), asked = task.payload["countries"], task.payload["field"]
-        tried = _mistake(rng, self.knowledge, first, asked) if wrong_branch else _query(first, asked)
-        observation = yield OracleStep(
-            analysis=f"Compare the {spoken(asked)} of {first} and {second}.",
-            plan=rng.choice(("Search {}, then the other.", "First search {}.")).format(tried),
-            call=_search(tried),
-            label="wrong" if wrong_branch else "good",
-        )
-        if wrong_branch:
-            assert self.knowledge.passage(first, asked) not in observation.content.splitlines()
-            observation = yield OracleStep(
-                reflection=_complaint(rng, first, asked, observation),
-                plan=f"Search {_query(first, asked)} instead.",
-                call=_search(_query(first, asked)),
-                label="recovery",
-            )
-        one = _read(observation, first, asked)
-        observation = yield OracleStep(
-            reflection=f"{first} has {one}.",
-            plan=rng.choice(("Now search {}.", "Next: {}.")).format(_query(second, asked)),
-            call=_search(_query(second, asked)),
-        )
-        other = _read(observation, second, asked)
-        more, less = (one, other) if task.payload["value"] == first else (other, one)
-        yield OracleStep(
-            reflection=f"{second} has {other}; {more} is more than {less}.", summary=str(task.payload["value"])
-        )
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
+        (first, second), field, winner = task.payload["countries"], task.payload["field"], task.payload["value"]
+        one, other = self.knowledge.facts[first][field], self.knowledge.facts[second][field]
+        wrong = self.wrong_query(rng, first, field) if wrong_branch else None
+        text = f"Compare the {spoken(field)} of {first} and {second}."
+        yield from self.search(rng, first, field, text, _FIRST, wrong)
+        yield from self.search(rng, second, field, f"{first} has {one}.", _SECOND)
+        more, less = (one, other) if winner == first else (other, one)
+        return Answer(text=f"{second} has {other}; {more} is more than {less}.", summary=winner)
 
 
 def families(knowledge: Knowledge) -> list[LookupFamily]:
     return [FieldFamily(knowledge), CompareFamily(knowledge)]
-
-
-def _query(country: str, asked: str) -> str:
-    return f"{country} {spoken(asked)}"
-
-
-def _search(query: str) -> ToolCall:
-    return ToolCall(name=SEARCH.name, arguments={"query": query})
-
-
-def _found(knowledge: Knowledge, query: str, passage: str) -> bool:
-    return passage in knowledge.search(query).content.splitlines()
-
-
-def _mistake(rng: random.Random, knowledge: Knowledge, country: str, asked: str) -> str:
-    """A query that misses: another field, another country, or no country at all."""
-    passage = knowledge.passage(country, asked)
-    other_field = rng.choice([other for other in ASKED if other != asked])
-    other_country = rng.choice(list(knowledge.facts))
-    queries = [_query(country, other_field), _query(other_country, asked), spoken(asked)]
-    rng.shuffle(queries)
-    return next((query for query in queries if not _found(knowledge, query, passage)), "facts about the country")
-
-
-def _complaint(rng: random.Random, country: str, asked: str, observation: Observation) -> str:
-    """Quotes the first line that came back: it is not the fact that was asked."""
-    line = observation.content.splitlines()[0]
-    return rng.choice(
-        ("{2} is not the {0} of {1}.", "That found {2}, not the {0} of {1}.", "No {0} of {1} here, only {2}.")
-    ).format(spoken(asked), country, line)
-
-
-def _read(observation: Observation, country: str, asked: str) -> str:
-    """The value behind `country, field: ` in what came back."""
-    start = f"{country}, {spoken(asked)}: "
-    return next(line for line in observation.content.splitlines() if line.startswith(start)).removeprefix(start)
-
-
-def read_amount(value: str) -> float | None:
-    """The number a value starts with, or None."""
-    found = re.match(r"(\d[\d,]*(?:\.\d+)?)( million| billion)?", value)
-    if not found:
-        return None
-    scale = {None: 1.0, " million": 1e6, " billion": 1e9}[found[2]]
-    return float(found[1].replace(",", "")) * scale
-
-
-def says(answer: str, value: str) -> bool:
-    """Whether an answer is the value, or a short sentence that ends with it."""
-    said, wanted = normal_words(answer), normal_words(value)
-    return said[-len(wanted) :] == wanted and len(said) <= len(wanted) + _MAX_EXTRA_WORDS
-
-
-def normal_words(text: str) -> list[str]:
-    """Words in lower case without quotes and the end's punctuation."""
-    words = (part.lstrip("\"'“‘").rstrip(".,;:!?\"'”’") for part in text.casefold().split())
-    return [word for word in words if word]

@@ -66,6 +66,11 @@ class Passage:
         return f"{self.evidence.page}: {self.country}, {self.line}"
 
     @property
+    def value_query(self) -> str:
+        """The search that finds who has this value."""
+        return f"{spoken(self.field)} {self.value}"
+
+    @property
     def shown(self) -> str:
         """The line the open tool shows."""
         return f"{self.evidence.start}-{self.evidence.end} {self.line}"

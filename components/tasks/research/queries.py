@@ -9,22 +9,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.lookups import read_amount
+from components.tasks.research.facts import read_amount
 
 
+@dataclass(frozen=True)
 class Query(ABC):
-    """A question without words. `str` gives it in a formal notation."""
+    """A question without words."""
 
     @abstractmethod
     def answers(self, corpus: Corpus) -> frozenset[str]:
         """Every answer the corpus supports."""
 
-    @abstractmethod
     def shorter(self) -> Iterator[Query]:
         """The query with one hop left out, for every hop."""
+        rest = self.without_hop()
+        if rest is not None:
+            yield rest
+        for field in fields(self):
+            part = getattr(self, field.name)
+            if isinstance(part, Query):
+                yield from (replace(self, **{field.name: left}) for left in part.shorter())
+
+    def without_hop(self) -> Query | None:
+        """What is left when the query's own hop is left out; None where it has none."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -33,12 +44,6 @@ class Everywhere(Query):
 
     def answers(self, corpus: Corpus) -> frozenset[str]:
         return frozenset(corpus.countries)
-
-    def shorter(self) -> Iterator[Query]:
-        return iter(())
-
-    def __str__(self) -> str:
-        return "everywhere"
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,6 @@ class Named(Query):
 
     def answers(self, corpus: Corpus) -> frozenset[str]:
         return frozenset(self.countries) & frozenset(corpus.countries)
-
-    def shorter(self) -> Iterator[Query]:
-        return iter(())
-
-    def __str__(self) -> str:
-        return "{" + "; ".join(self.countries) + "}"
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,8 @@ class Equals(Query):
     def answers(self, corpus: Corpus) -> frozenset[str]:
         return frozenset(corpus.holders.get((self.field, self.value), ()))
 
-    def shorter(self) -> Iterator[Query]:
-        yield Everywhere()
-
-    def __str__(self) -> str:
-        return f"{self.field}={self.value!r}"
+    def without_hop(self) -> Query:
+        return Everywhere()
 
 
 @dataclass(frozen=True)
@@ -83,13 +79,6 @@ class Both(Query):
 
     def answers(self, corpus: Corpus) -> frozenset[str]:
         return self.one.answers(corpus) & self.other.answers(corpus)
-
-    def shorter(self) -> Iterator[Query]:
-        yield from (Both(one, self.other) for one in self.one.shorter())
-        yield from (Both(self.one, other) for other in self.other.shorter())
-
-    def __str__(self) -> str:
-        return f"({self.one} and {self.other})"
 
 
 @dataclass(frozen=True)
@@ -108,12 +97,8 @@ class Shares(Query):
             if other != country
         )
 
-    def shorter(self) -> Iterator[Query]:
-        yield Everywhere()
-        yield from (Shares(of, self.field) for of in self.of.shorter())
-
-    def __str__(self) -> str:
-        return f"shares({self.of}, {self.field})"
+    def without_hop(self) -> Query:
+        return Everywhere()
 
 
 @dataclass(frozen=True)
@@ -138,12 +123,8 @@ class Extreme(Query):
         best = (max if self.highest else min)(amounts.values())
         return frozenset(country for country, amount in amounts.items() if amount == best)
 
-    def shorter(self) -> Iterator[Query]:
-        yield self.of
-        yield from (Extreme(of, self.field, self.highest) for of in self.of.shorter())
-
-    def __str__(self) -> str:
-        return f"{'highest' if self.highest else 'lowest'}({self.of}, {self.field})"
+    def without_hop(self) -> Query:
+        return self.of
 
 
 @dataclass(frozen=True)
@@ -158,12 +139,8 @@ class Read(Query):
             passage.value for country in self.of.answers(corpus) for passage in corpus.passages(country, self.field)
         )
 
-    def shorter(self) -> Iterator[Query]:
-        yield Facts(self.of)
-        yield from (Read(of, self.field) for of in self.of.shorter())
-
-    def __str__(self) -> str:
-        return f"{self.field}({self.of})"
+    def without_hop(self) -> Query:
+        return Facts(self.of)
 
 
 @dataclass(frozen=True)
@@ -178,12 +155,6 @@ class Facts(Query):
             passage.value for page in corpus.pages.values() if page.country in countries for passage in page.passages
         )
 
-    def shorter(self) -> Iterator[Query]:
-        return (Facts(of) for of in self.of.shorter())
-
-    def __str__(self) -> str:
-        return f"facts({self.of})"
-
 
 @dataclass(frozen=True)
 class Count(Query):
@@ -193,9 +164,3 @@ class Count(Query):
 
     def answers(self, corpus: Corpus) -> frozenset[str]:
         return frozenset((str(len(self.of.answers(corpus))),))
-
-    def shorter(self) -> Iterator[Query]:
-        return (Count(of) for of in self.of.shorter())
-
-    def __str__(self) -> str:
-        return f"count({self.of})"

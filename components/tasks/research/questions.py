@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.lookups import normal_words
+from components.tasks.research.facts import contains
 from components.tasks.research.pages import Passage
 from components.tasks.research.queries import Count, Query
 
@@ -21,7 +21,8 @@ class Question:
     stand neither in the question nor in what one search of the question shows. `hidden` must not stand in the question:
     the countries on the way.
     `searches` are the queries that must bring back certain passages, else no searcher could get through. `countries`
-    decide the split. `facts` is plain JSON, what environment and oracle need beside.
+    decide the split. `values` are the spellings of the right answer where it is a value. `facts` is plain JSON: what
+    environment and player need beside.
     """
 
     prompt: str
@@ -30,6 +31,7 @@ class Question:
     searches: tuple[tuple[str, tuple[Passage, ...]], ...]
     countries: tuple[str, ...]
     answer: str | None = None
+    values: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,12 +60,6 @@ def shortcut(question: Question, corpus: Corpus) -> bool:
     return set(question.needed) <= set(shown) or (
         answer is not None and any(contains(passage.hit, answer) for passage in shown)
     )
-
-
-def contains(text: str, phrase: str) -> bool:
-    """Whether the words of a phrase stand in a text, in their order and side by side."""
-    words, wanted = normal_words(text), normal_words(phrase)
-    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
 def _leaves_open(shorter: Query, query: Query, corpus: Corpus) -> bool:

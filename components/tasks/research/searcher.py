@@ -1,4 +1,4 @@
-"""How an oracle moves: searches and opened pages, one of them wrong where a wrong branch is asked for.
+"""How an oracle of deep research moves: searches and opened pages, one of them wrong where a wrong branch is asked for.
 
 A wrong move is really made. Its observation really brings nothing new that the answer needs, the reflection quotes what
 came instead, and the next move repairs it.
@@ -7,17 +7,21 @@ came instead, and the next move repairs it.
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable, Sequence
 
-from components.agent.environment import Label, Observation, OracleStep
-from components.agent.factbook import SEARCH, spoken
 from components.agent.messages import ToolCall
+from components.tasks.kit.oracle import Mistake, Moves, Turn
+from components.tasks.kit.wording import phrase
 from components.tasks.research.corpus import Corpus
 from components.tasks.research.environment import OPEN
-from components.tasks.research.lookups import ASKED
 from components.tasks.research.pages import Passage
+from components.tasks.research.search import SearchWording, first_useless, search, wrong_queries
 
-Moves = Generator[OracleStep, Observation, None]
+# The country is often what is searched for, so no complaint names it.
+_WORDING = SearchWording(
+    complaint="[{line} is not the {field} wanted.|That gives {line}, not the {field}."
+    "|No {field} to be used here, only {line}.]"
+)
 _NO_PAGE = "index"
 
 
@@ -33,79 +37,52 @@ class Searcher:
         self._moves = 0
         self.pages_seen: list[str] = []  # ids the last search showed
 
-    def search(self, words: str, wanted: tuple[Passage, ...], *, analysis: str = "", reflection: str = "") -> Moves:
-        """Search until `wanted` is shown. The thought given stands in the turn of the first call."""
-        if self._goes_wrong():
-            tried = self._mistake(words, wanted)
-            observation = yield OracleStep(
-                analysis=analysis, reflection=reflection, plan=self._plan(tried), call=_search(tried), label="wrong"
-            )
-            complaint = self._complaint(observation.content.splitlines()[0], wanted[0])
-            observation = yield OracleStep(
-                reflection=complaint,
-                plan=self.rng.choice(("Search {} instead.", "Search again: {}.", "Ask for {}.")).format(words),
-                call=_search(words),
-                label="recovery",
-            )
-        else:
-            observation = yield OracleStep(
-                analysis=analysis, reflection=reflection, plan=self._plan(words), call=_search(words)
-            )
-        assert {passage.hit for passage in wanted} <= set(observation.content.splitlines()), (words, observation)
-        shown = self.corpus.search(words)
+    def search(self, query: str, wanted: Sequence[Passage], text: str) -> Moves:
+        """Search until `wanted` is shown. `text` stands in the turn of the first call."""
+        country, field = wanted[0].country, wanted[0].field
+        wrong = self._wrong_query(query, wanted) if self._goes_wrong() else None
+        lines = [passage.hit for passage in wanted]
+        yield from search(self.rng, query, lines, text, _WORDING, country=country, field=field, wrong_query=wrong)
+        shown = self.corpus.search(query)
         self._unread.difference_update(shown)
         self.pages_seen = list(dict.fromkeys(passage.evidence.page for passage in shown))
 
-    def open(self, wanted: Passage, *, reflection: str) -> Moves:
+    def open(self, wanted: Passage, text: str) -> Moves:
         """Open the page of `wanted`."""
         page = wanted.evidence.page
-        plan = self.rng.choice(("Open {}.", "Read {}.", "Look into {}."))
-        label: Label = "good"
-        said, plan_said = reflection, plan.format(page)
+        verb = phrase(self.rng, "[Open|Read|Look into]")
+        plan = f"{verb} {page}."
         if self._goes_wrong():
-            rivals = self.corpus.passages(wanted.country, wanted.field)
-            useless = {*self._unread, wanted, *rivals}.isdisjoint
-            others = [other for other in self.pages_seen if useless(self.corpus.pages[other].passages)]
-            tried = self.rng.choice(others) if others else _NO_PAGE
-            observation = yield OracleStep(
-                reflection=reflection, plan=plan.format(tried), call=_open(tried), label="wrong"
+            wrong = self._wrong_page(wanted)
+            seen = yield Mistake(
+                name="wrong page",
+                text=text,
+                plan=f"{verb} {wrong}.",
+                call=_open(wrong),
+                shows=lambda seen: wanted.shown not in seen.content.splitlines(),
             )
-            said = self._complaint(observation.content.splitlines()[0], wanted)
-            label, plan_said = "recovery", self.rng.choice(("Open {} instead.", "Rather read {}.")).format(page)
-        observation = yield OracleStep(reflection=said, plan=plan_said, call=_open(page), label=label)
-        assert wanted.shown in observation.content.splitlines()
+            text = _WORDING.complain(self.rng, seen, wanted.country, wanted.field)
+            plan = phrase(self.rng, "[Open {page} instead.|Rather read {page}.]", page=page)
+        seen = yield Turn(text=text, plan=plan, call=_open(page))
+        assert wanted.shown in seen.content.splitlines(), (page, seen)
         self._unread.difference_update(self.corpus.pages[page].passages)
 
     def _goes_wrong(self) -> bool:
         self._moves += 1
         return self._moves - 1 == self._wrong_at
 
-    def _plan(self, words: str) -> str:
-        return self.rng.choice(("Search {}.", "Search for {}.", "Look for {}.")).format(words)
-
-    def _mistake(self, words: str, wanted: tuple[Passage, ...]) -> str:
-        """A query that brings nothing needed: another field, another country, the field alone."""
-        field = spoken(wanted[0].field)
-        others = [spoken(other) for other in ASKED if spoken(other) not in words]
-        queries = [
-            f"{words.replace(field, '').strip()} {self.rng.choice(others)}",
-            f"{self.rng.choice(self.corpus.countries)} {field}",
-            field,
-            "facts about the country",
-        ]
-        first = queries[: self.rng.randint(1, 3)]
+    def _wrong_query(self, query: str, wanted: Sequence[Passage]) -> str:
+        queries = wrong_queries(self.rng, query, wanted[0].field, self.corpus.countries)
+        first = queries[: self.rng.randint(1, len(queries))]
         self.rng.shuffle(first)
         useless = {*self._unread, *wanted}.isdisjoint
-        return next(query for query in (*first, *queries) if useless(self.corpus.search(query)))
+        return first_useless((*first, *queries), lambda tried: useless(self.corpus.search(tried)))
 
-    def _complaint(self, line: str, wanted: Passage) -> str:
-        return self.rng.choice(
-            ("{1} is not the {0} wanted.", "That gives {1}, not the {0}.", "No {0} to be used here, only {1}.")
-        ).format(spoken(wanted.field), line)
-
-
-def _search(words: str) -> ToolCall:
-    return ToolCall(name=SEARCH.name, arguments={"query": words})
+    def _wrong_page(self, wanted: Passage) -> str:
+        """A page the last search showed that holds nothing needed, or one that does not exist."""
+        useless = {*self._unread, wanted, *self.corpus.passages(wanted.country, wanted.field)}.isdisjoint
+        pages = [page for page in self.pages_seen if useless(self.corpus.pages[page].passages)]
+        return self.rng.choice(pages) if pages else _NO_PAGE
 
 
 def _open(page: str) -> ToolCall:

@@ -12,7 +12,7 @@ from functools import cache
 
 from components.agent.calculator import calculate
 from components.tasks.research.citations import Citation, read_claims
-from components.tasks.research.questions import contains
+from components.tasks.research.facts import contains
 from components.trajectories.record import CitedSpan, Record, Seen, Step, content_sha
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

@@ -14,7 +14,7 @@ from components.tasks.research.citations import Citation, Claim, citation_fault,
 from components.tasks.research.corpus import Corpus
 from components.tasks.research.environment import OPEN, ReportEnvironment
 from components.tasks.research.pages import Evidence, Page
-from components.tasks.research.reports import claim
+from components.tasks.research.report import claim
 
 CORPUS = Corpus.of(
     Knowledge(

@@ -15,7 +15,8 @@ from components.agent.messages import ToolCall
 from components.core.errors import BadInput
 from components.corpus.documents import Document, write_documents
 from components.tasks.kit.splits import split_of
-from components.tasks.research.lookups import ASKED, FieldFamily, SearchEnvironment
+from components.tasks.research.facts import ASKED
+from components.tasks.research.lookups import FieldFamily, SearchEnvironment
 
 LOOKUPS = ("factbook_field", "factbook_compare")
 _MAX_RESULT_WORDS = 40

@@ -16,10 +16,11 @@ from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.core.errors import BadInput
 from components.core.seeding import named_rng
 from components.tasks.kit.splits import split_of
+from components.tasks.research.contradiction import older
 from components.tasks.research.environment import ResearchEnvironment, abstains
 from components.tasks.research.families import families as research_families
 from components.tasks.research.family import ResearchFamily
-from components.tasks.research.reports import ReportFamily, older
+from components.tasks.research.report import ReportFamily
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
@@ -186,10 +187,10 @@ def test_one_side_of_a_contradiction_is_not_enough(families: Families, sampled: 
         assert environment.verify(" ".join(claims)) and environment.verify(" ".join(reversed(claims)))
         for left_out in range(len(claims)):
             assert not environment.verify(" ".join(claims[:left_out] + claims[left_out + 1 :]))
-        years = {str(task.payload["planted"]["year"]), "2015"}
+        years = {str(task.payload["stale"]["year"]), "2015"}
         one, other = sorted(years)
         assert not environment.verify((steps[-1].summary or "").replace(f" in {one} ", f" in {other} "))
-        assert task.payload["planted"]["id"] not in family.corpus.pages, "the stale page is this episode's alone"
+        assert task.payload["stale"]["id"] not in family.corpus.pages, "the stale page is this episode's alone"
 
 
 def test_an_older_value_is_written_like_the_newer_one() -> None:
