@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from components.agent.template import ASSISTANT_KINDS, encode_conversation, render_segments, render_text
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.trajectories.record import (
-    Answer,
     Call,
     Check,
+    FinalAnswer,
     Provenance,
     Record,
-    Seen,
+    RecordedObservation,
     Step,
     TaskFacts,
     Tool,
@@ -46,7 +46,7 @@ def any_record(draw: st.DrawFn) -> Record:
             add("plan", draw(said), wrong)
         content, arguments = draw(words), {"text": draw(words)}
         call = Call(id=f"c{turn}", name="tool", args=arguments)
-        seen = Seen(call_id=call.id, status="ok", content=content, sha=content_sha(content))
+        seen = RecordedObservation(call_id=call.id, status="ok", content=content, sha=content_sha(content))
         add("action", "", wrong, calls=(call,), obs=(seen,))
     add("summary", draw(said), False)
     tool = Tool(
@@ -62,7 +62,7 @@ def any_record(draw: st.DrawFn) -> Record:
         task=TaskFacts(prompt=draw(said), generator="any", gen_version="1", seed=0, split="train"),
         tools=(tool,),
         steps=tuple(steps),
-        answer=Answer(value=steps[-1].text),
+        answer=FinalAnswer(value=steps[-1].text),
         verdict=Verdict(outcome="success", checks=(Check(name="environment", passed=True),)),
         provenance=Provenance(licence="Apache-2.0", source_uri="generator:any"),
     )

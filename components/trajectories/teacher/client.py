@@ -20,7 +20,7 @@ import httpx
 
 from components.core.errors import BadInput
 from components.core.params import TeacherSettings
-from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
+from components.trajectories.teacher.cache import AnswerCache, TeacherAnswer, request_key
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 
 _REFUSED_STATUS = frozenset((400, 413, 422))
@@ -76,7 +76,7 @@ class TeacherClient:
         messages: Sequence[Mapping[str, Any]],
         allowance: Allowance,
         tools: Sequence[Mapping[str, Any]] = (),
-    ) -> Answer:
+    ) -> TeacherAnswer:
         """The answer, from the cache or from the endpoint. What it cost, and what attempts before it may have cost, is
         taken from `allowance` either way, so that a run with a warm cache does the same. Raises OutOfMoney before a
         request that could exceed it."""
@@ -102,7 +102,7 @@ class TeacherClient:
         tools: Sequence[Mapping[str, Any]],
         bound_tokens: int,
         allowance: Allowance,
-    ) -> Answer:
+    ) -> TeacherAnswer:
         settings = self.settings
         body: dict[str, Any] = {
             "model": settings.model,
@@ -131,7 +131,7 @@ class TeacherClient:
                 status = response.status_code
                 if status in _REFUSED_STATUS:
                     refusal = f"status {status}: {response.text[:200]}"
-                    return Answer(
+                    return TeacherAnswer(
                         key=key,
                         reply={},
                         refusal=refusal,
@@ -158,7 +158,7 @@ class TeacherClient:
                 self._sleep(max(retry_after_s, self._pause_s(attempt)))
         raise self._failure(f"no answer in {self._endpoint.attempts} attempts; last: {reason}")
 
-    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> Answer:
+    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> TeacherAnswer:
         """A reply that does not say what it used is counted at the most it can have used."""
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
@@ -169,7 +169,7 @@ class TeacherClient:
                 f"it counts {prompt_tokens} + {completion_tokens} tokens where at most {bound_tokens} + "
                 f"{self.settings.max_tokens} (max_tokens) were asked for, so cost_cap_usd could not be kept"
             )
-        return Answer(
+        return TeacherAnswer(
             key=key,
             reply={"choices": reply["choices"][:1]},
             refusal="",
@@ -189,7 +189,7 @@ class TeacherClient:
         )
 
 
-def content(answer: Answer) -> tuple[str, str]:
+def content(answer: TeacherAnswer) -> tuple[str, str]:
     """The text of an answer and, where it is of no use, why."""
     if answer.refusal:
         return "", answer.refusal

@@ -27,7 +27,7 @@ from components.trajectories.record import Record, by_family, write_family
 from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import Allowance, TeacherClient
 from components.trajectories.teacher.issues import Issue, code_facts, write_issue
-from components.trajectories.teacher.ledger import Entry, Role, summarise
+from components.trajectories.teacher.ledger import LedgerEntry, Role, summarise
 from components.trajectories.teacher.policy import act
 from components.trajectories.teacher.settings import TeacherEndpoint
 from components.trajectories.teacher.verbalise import may_be_reworded, verbalise
@@ -46,7 +46,7 @@ class Taught:
 
     records: list[Record]
     issues: list[Issue] = field(default_factory=list)
-    ledger: list[Entry] = field(default_factory=list)
+    ledger: list[LedgerEntry] = field(default_factory=list)
 
     @property
     def share(self) -> float:
@@ -94,7 +94,7 @@ class Teaching:
             for seed in self._free_seeds(name, count, taught.records)
         ]
 
-        def piece(task: Task, work: Work) -> Piece[tuple[Record | None, Entry]]:
+        def piece(task: Task, work: Work) -> Piece[tuple[Record | None, LedgerEntry]]:
             return act(task, self.families, self.settings, work, source_licence=self.source_licence)
 
         acted: list[Record] = []
@@ -119,7 +119,7 @@ class Teaching:
         named_rng("teacher", self.seed).shuffle(places)
         accepted: list[int] = []
 
-        def piece(at: int, work: Work) -> Piece[tuple[Record, Entry]]:
+        def piece(at: int, work: Work) -> Piece[tuple[Record, LedgerEntry]]:
             return verbalise(taught.records[at], self.families, self.settings, work)
 
         jobs = [(taught.records[at].task.generator, at) for at in places]
@@ -136,7 +136,7 @@ class Teaching:
             if record.domain == "code" and record.task.split == "train"
         }
 
-        def piece(asked: tuple[str, int], work: Work) -> Piece[tuple[Issue | None, Entry]]:
+        def piece(asked: tuple[str, int], work: Work) -> Piece[tuple[Issue | None, LedgerEntry]]:
             family = self.families[asked[0]]
             task = family.sample(asked[1], "train")
             facts = code_facts(task, family)
@@ -154,10 +154,10 @@ class Teaching:
         self,
         role: Role,
         jobs: Sequence[tuple[str, Job]],
-        piece: Callable[[Job, Work], Piece[tuple[Made, Entry]]],
+        piece: Callable[[Job, Work], Piece[tuple[Made, LedgerEntry]]],
         allowed: int,
         accepted: Callable[[], int],
-    ) -> Iterator[tuple[Job, Made, Entry]]:
+    ) -> Iterator[tuple[Job, Made, LedgerEntry]]:
         """Each job (its family first) with what was made of it, in order, until enough is accepted or the money is
         out."""
         at = 0

@@ -19,8 +19,8 @@ from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.fact_lock import changed_facts, data_words
-from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.work import Piece, Question, Work
+from components.trajectories.teacher.ledger import LedgerEntry
+from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
 
 _INSTRUCTIONS = """You reword the notes of somebody at work. You get a JSON object with the task and the steps: notes \
 to reword (under "reword") and, for context, calls and what they returned.
@@ -32,13 +32,13 @@ wording and the build of sentences."""
 
 def verbalise(
     record: Record, families: Mapping[str, TaskFamily], settings: TeacherSettings, work: Work
-) -> Piece[tuple[Record, Entry]]:
+) -> Piece[tuple[Record, LedgerEntry]]:
     """The record in other words, or as it was, and the ledger's line."""
     messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": _request(record)}]
     faults = ""
     for attempt in range(2):
         try:
-            answer = yield Question(messages)
+            answer = yield TeacherQuestion(messages)
         except OutOfMoney:
             return record, work.entry(record.id, "unfunded", faults)
         text, useless = content(answer)

@@ -125,7 +125,7 @@ def test_a_report_counts_only_after_its_pages_were_opened() -> None:
         return ReportEnvironment(
             tools=(SEARCH, OPEN),
             corpus=CORPUS,
-            needed=(CAPITAL.evidence, POPULATION.evidence),
+            needed=(CAPITAL, POPULATION),
             wanted=(CAPITAL, POPULATION),
         )
 

@@ -94,7 +94,7 @@ def test_what_the_environment_accepts_becomes_a_record(families: Families, serve
 
 
 def test_a_refused_call_is_wrong_and_its_repair_is_trained(families: Families, serve: Serve, tmp_path: Path) -> None:
-    detour = _evaluates("1/0", "<reflection>Seen: SEEN.")
+    detour = _evaluates("1/0", "<reflection>RecordedObservation: SEEN.")
     taught = _act(families, serve(Actor(families, detour)), tmp_path)
     made = [record for record in taught.records if record.provenance.teacher]
     assert made, [entry.reason for entry in taught.ledger]
