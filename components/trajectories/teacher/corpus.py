@@ -31,7 +31,7 @@ from components.trajectories.teacher.ledger import LedgerEntry, Role, summarise
 from components.trajectories.teacher.policy import act
 from components.trajectories.teacher.settings import TeacherEndpoint
 from components.trajectories.teacher.verbalise import may_be_reworded, verbalise
-from components.trajectories.teacher.work import Piece, Work, together
+from components.trajectories.teacher.work import Piece, Work, run_pieces
 
 PRODUCER = "teach"
 LEDGER, ISSUES = "ledger.jsonl", "issues.jsonl"
@@ -171,7 +171,7 @@ class Teaching:
                     Work(role=role, family=family, client=self.client, allowance=Allowance(usd=part))
                     for family, _ in wave
                 ]
-                made = together(pool, works, [piece(job, work) for (_, job), work in zip(wave, works, strict=True)])
+                made = run_pieces(pool, works, [piece(job, work) for (_, job), work in zip(wave, works, strict=True)])
                 self._guarded_usd += sum(work.allowance.spent_usd + work.allowance.lost_usd for work in works)
                 self._out_of_money = any(entry.outcome == "unfunded" for _, entry in made)
                 yield from ((job, result, entry) for (_, job), (result, entry) in zip(wave, made, strict=True))

@@ -49,7 +49,7 @@ def verbalise(
             if all(step.text == texts.get(step.i, step.text) for step in record.steps):
                 return record, work.entry(record.id, "unchanged")
             rewritten = reword(record, texts, settings, work)
-            faults = find_faults(record, rewritten, families)
+            faults = find_rewrite_faults(record, rewritten, families)
             if not faults:
                 return rewritten, work.entry(rewritten.id, "accepted", repaired=attempt == 1)
         messages = [
@@ -94,7 +94,7 @@ def reword(record: Record, texts: Mapping[int, str], settings: TeacherSettings, 
     return record.model_copy(update={"steps": steps, "answer": answer, "provenance": provenance}).identified()
 
 
-def find_faults(original: Record, rewritten: Record, families: Mapping[str, TaskFamily]) -> str:
+def find_rewrite_faults(original: Record, rewritten: Record, families: Mapping[str, TaskFamily]) -> str:
     """All that speaks against a rewriting: changed facts, checks of the record, the environment. Empty: nothing."""
     data, context = data_words(original), _request(original)
     locked = (

@@ -73,7 +73,7 @@ class Work:
         )
 
 
-def together(pool: Executor, works: Sequence[Work], pieces: Sequence[Piece[Made]]) -> list[Made]:
+def run_pieces(pool: Executor, works: Sequence[Work], pieces: Sequence[Piece[Made]]) -> list[Made]:
     """What each piece makes, their questions asked side by side."""
     made: dict[int, Made] = {}
     asked: dict[int, TeacherQuestion] = {}
