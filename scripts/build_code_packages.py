@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from components.corpus.documents import write_lines
 from components.corpus.packages import fetch, read_members
 from components.tasks.code.catalogue import PACKAGES, PackageSpec
 from components.tasks.code.packages import SHIPPED, package_path
+from scripts.command_line import run
 
 _ZSTD_LEVEL = 22  # packed once, unpacked often
 _NOTICE = """# The packages of the code tasks: sources and terms
@@ -38,7 +38,7 @@ def build(directory: Path) -> None:
     """Write every package, its licence and the notice into `directory`."""
     rows: list[str] = []
     for spec in PACKAGES:
-        where = f"build_packages: {spec.name}"
+        where = f"build_code_packages: {spec.name}"
         wheel = fetch("pypi", spec.distribution, spec.version, spec.sha256, where=where)
         files = read_files(spec, wheel)
         missing = [path for suite in spec.suites for path in (suite.tests, *suite.modules) if path not in files]
@@ -69,16 +69,13 @@ def read_files(spec: PackageSpec, wheel: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    try:
-        with tempfile.TemporaryDirectory() as scratch:  # all packages or none
-            build(Path(scratch))
-            SHIPPED.mkdir(exist_ok=True)
-            for path in sorted(Path(scratch).iterdir()):
-                shutil.move(path, SHIPPED / path.name)
-    except BadInput as fault:
-        print(fault, file=sys.stderr)
-        sys.exit(2)
+    """Rebuild the packages that ship with the code tasks."""
+    with tempfile.TemporaryDirectory() as scratch:  # all packages or none
+        build(Path(scratch))
+        SHIPPED.mkdir(exist_ok=True)
+        for path in sorted(Path(scratch).iterdir()):
+            shutil.move(path, SHIPPED / path.name)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,26 +1,30 @@
 """`python -m scripts.find_code_survivors [PACKAGE ...]`: the mutants that no test of their package notices.
 
 Runs every suite of a module on every mutant of it (minutes a package) and writes those that all of them pass to
-`shipped/survivors.jsonl.zst`; the rows of other packages stay as they are.
+`code_survivors.jsonl.zst` beside it; the rows of other packages stay as they are.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from components.core.errors import BadInput
 from components.corpus.documents import SHARD_SUFFIX, read_lines, write_lines
 from components.tasks.code.catalogue import PACKAGES
-from components.tasks.code.mutants import Mutant, Workshop
+from components.tasks.code.mutants import Mutant, judge
 from components.tasks.code.operators import Mutation, mutations
-from components.tasks.code.packages import SHIPPED, load_package
+from components.tasks.code.packages import load_package
+from components.tasks.code.runner import TestRunner
+from scripts.command_line import choose_packages, run
 
-SURVIVORS = SHIPPED / f"survivors{SHARD_SUFFIX}"
+SURVIVORS = Path(__file__).with_name(f"code_survivors{SHARD_SUFFIX}")
 ZSTD_LEVEL = 19
 _LEFT_OUT = ("pyflakes/checker.py",)  # thousands of mutants, four suites each
 
@@ -33,20 +37,15 @@ class Survivor:
     module: str
     mutation: Mutation
 
-    @property
-    def changed(self) -> dict[str, str]:
-        """The module with the change in it."""
-        return {self.module: self.mutation.apply(load_package(self.package).files[self.module])}
 
-
-def measure(workshop: Workshop, package: str) -> Iterator[Survivor]:
+def find_survivors(runner: TestRunner, package: str) -> Iterator[Survivor]:
     origin = load_package(package)
     suites = origin.spec.suites
     for module in dict.fromkeys(module for suite in suites for module in suite.modules if module not in _LEFT_OUT):
         covering = [suite for suite in suites if module in suite.modules]
         for mutation in mutations(origin.files[module]):
             mutants = (Mutant(package=package, suite=suite, module=module, mutation=mutation) for suite in covering)
-            if all(workshop.judge(mutant)[0] == "survived" for mutant in mutants):
+            if all(judge(runner, mutant)[0] == "survived" for mutant in mutants):
                 yield Survivor(package=package, module=module, mutation=mutation)
 
 
@@ -76,22 +75,16 @@ def load_survivors() -> tuple[Survivor, ...]:
     return tuple(found)
 
 
-def main(packages: list[str]) -> None:
-    workshop = Workshop()
+def main(package: Annotated[list[str] | None, typer.Argument(help="All of them by default.")] = None) -> None:
+    """Find the mutants that no test of their package notices."""
+    runner = TestRunner()
     known = load_survivors() if SURVIVORS.is_file() else ()
     kept = {spec.name: [one for one in known if one.package == spec.name] for spec in PACKAGES}
-    for name in packages:
-        kept[name] = list(measure(workshop, name))
+    for name in choose_packages(package, list(kept)):
+        kept[name] = list(find_survivors(runner, name))
         print(f"{name}: {len(kept[name])} survivors")
         write_lines(SURVIVORS, [to_row(one) for spec in PACKAGES for one in kept[spec.name]], level=ZSTD_LEVEL)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m scripts.find_code_survivors")
-    names = [spec.name for spec in PACKAGES]
-    parser.add_argument("package", nargs="*", choices=names, help="all of them by default")
-    try:
-        main(parser.parse_args().package or names)
-    except BadInput as fault:
-        print(fault, file=sys.stderr)
-        sys.exit(2)
+    run(main)

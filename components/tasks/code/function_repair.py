@@ -1,210 +1,179 @@
-"""Repair of a small function until its real tests pass, run by pytest in the sandbox.
+"""`code_repair`: a small function with one bug, to be repaired until its tests pass.
 
-Tools: `read_file`, `run_tests`, `edit` (one line of task.py, its indentation kept). What `run_tests` returns is what
-pytest printed, shortened to the first failure and the counts. An answer is right when a hidden copy of the tests, with
-more cases, passes on the final task.py: editing the visible tests helps nobody. Functions of the held-out split come
-from templates training never sees.
+Tools: `read_file`, `run_tests`, `edit` (one line of task.py, its indentation kept). An answer is right when a hidden
+copy of the tests, with more cases, passes on the final task.py. A mistake edits another line, or the right one wrongly;
+the tests are run and fail, and the edit is taken back. Functions of the held-out split come from templates training
+never sees.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from components.agent.environment import (
-    Environment,
-    Observation,
-    Oracle,
-    OracleStep,
-    Split,
-    Task,
-    ToolEnvironment,
-    make_task,
-)
-from components.agent.messages import ToolCall, ToolSpec
-from components.core.params import Stream
+from components.agent.environment import Environment, Observation, Split, Task, make_task
+from components.agent.messages import ToolCall
 from components.core.seeding import named_rng
-from components.sandbox import Result
-from components.tasks.code.bench import PYTEST, TestBench
-from components.tasks.code.programs import Program, changed_lines, draw_program, mutants, write_tests
+from components.tasks.code.environment import CodeEnvironment
+from components.tasks.code.family import CodeFamily
+from components.tasks.code.operators import Mutation
+from components.tasks.code.programs import draw_program, program_mutations, write_tests
+from components.tasks.code.report import Report, show_first_failure
+from components.tasks.code.runner import TestRunner
+from components.tasks.code.tools import tool
+from components.tasks.kit.oracle import Answer, Mistake, Player, Turn
+from components.tasks.kit.wording import phrase
 
 MODULE, TESTS = "task.py", "test_task.py"
 _VISIBLE_CASES, _HIDDEN_CASES = 3, 8
-# Without unittest cases pytest needs no debugger either.
-_ARGUMENTS = (*PYTEST, "-pno:debugging", TESTS)
-_WRONG_FIX_SHARE = 0.7
-_MAX_LINE_CHARACTERS, _MAX_SHOWN_CHARACTERS = 120, 240
-_NO_ARGUMENTS = {"type": "object", "properties": {}}
+_SAME_LINE_SHARE = 0.7  # of wrong edits, where the line has others
+_MOST_LINE_CHARACTERS = 120
 
-READ = ToolSpec(
-    name="read_file",
-    description="",
-    parameters={"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
-)
-RUN = ToolSpec(name="run_tests", description="", parameters=_NO_ARGUMENTS)
-EDIT = ToolSpec(
-    name="edit",
-    description=f"Set a line of {MODULE}",
-    parameters={
-        "type": "object",
-        "properties": {"line": {"type": "integer"}, "text": {"type": "string"}},
-        "required": ["line", "text"],
-    },
-)
+READ = tool("read_file", path="string")
+RUN = tool("run_tests")
+EDIT = tool("edit", f"Set a line of {MODULE}", line="integer", text="string")
 
 
-def run_tests(bench: TestBench, source: str, tests: str) -> Result:
-    return bench.run({MODULE: source, TESTS: tests}, _ARGUMENTS)
-
-
-def passes(bench: TestBench, source: str, tests: str) -> bool:
-    """Whether every test ran and passed: a skipped one, or a module that ends the run early, is no pass."""
-    result = run_tests(bench, source, tests)
-    return result.passed and _counts(result) == f"{tests.count('def test_')} passed"
-
-
-@dataclass
-class CodeEnvironment(ToolEnvironment):
+@dataclass(kw_only=True)
+class FunctionEnvironment(CodeEnvironment):
     """The files of one task. Only task.py can be edited."""
 
-    bench: TestBench = field(default_factory=TestBench)
-    source: str = ""
-    tests: str = ""
-    hidden_tests: str = ""
+    source: str
+    tests: str
+    hidden_tests: str
 
-    def run(self, call: ToolCall) -> Observation:
-        if call.name == RUN.name:
-            return show_run(run_tests(self.bench, self.source, self.tests))
-        if call.name == EDIT.name:
-            return self._edit(call.arguments["line"], call.arguments["text"])
-        files = {MODULE: self.source, TESTS: self.tests}
-        path = call.arguments["path"]
-        if path not in files:
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {MODULE: self.source, TESTS: self.tests}
+
+    def run_tests(self) -> Observation:
+        return show_first_failure(_test(self.runner, self.source, self.tests))
+
+    def read_file(self, path: str) -> Observation:
+        if path not in self.files:
             return Observation(status="error", content=f"no file {path[:40]!r}; files: {MODULE}, {TESTS}")
-        lines = enumerate(files[path].splitlines(), start=1)
+        lines = enumerate(self.files[path].splitlines(), start=1)
         return Observation(status="ok", content="\n".join(f"{number} {line}" for number, line in lines))
 
-    def _edit(self, number: int, text: str) -> Observation:
+    def edit(self, line: int, text: str) -> Observation:
         lines = self.source.splitlines()
-        if not 1 <= number <= len(lines):
-            return Observation(status="error", content=f"no line {number}; {MODULE} has {len(lines)}")
-        if len(text) > _MAX_LINE_CHARACTERS or len(text.splitlines()) > 1:
-            return Observation(status="error", content=f"text must be one line of up to {_MAX_LINE_CHARACTERS} letters")
-        lines[number - 1] = replace_line(lines[number - 1], text)
+        if not 1 <= line <= len(lines):
+            return Observation(status="error", content=f"no line {line}; {MODULE} has {len(lines)}")
+        if len(text) > _MOST_LINE_CHARACTERS or len(text.splitlines()) > 1:
+            return Observation(
+                status="error", content=f"text must be one line of up to {_MOST_LINE_CHARACTERS} letters"
+            )
+        lines[line - 1] = replace_line(lines[line - 1], text)
         self.source = "\n".join(lines) + "\n"
-        return Observation(status="ok", content=f"{number} {lines[number - 1]}")
+        return Observation(status="ok", content=f"{line} {lines[line - 1]}")
 
     def verify(self, answer: str) -> bool:
         """Whether the hidden tests pass on the final task.py."""
-        return passes(self.bench, self.source, self.hidden_tests)
+        return _passes(self.runner, self.source, self.hidden_tests)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CodeRepairFamily:
-    """Fix the function so that its tests pass."""
-
-    name: str = "code_repair"
-    domain: Stream = "code"
-    bench: TestBench = field(default_factory=TestBench, repr=False, compare=False)
+class FunctionRepairFamily(CodeFamily):
+    name = "code_repair"
 
     def sample(self, seed: int, split: Split) -> Task:
         """A program whose tests really pass, with a bug that really fails them."""
         rng = named_rng(self.name, split, seed)
-        while True:
+        bug = None
+        while bug is None:
             program = draw_program(rng, split, _HIDDEN_CASES)
             tests = write_tests(program.function, program.cases[:_VISIBLE_CASES])
-            broken = self._break(rng, program, tests)
-            if broken is not None:
-                break
-        prompt = rng.choice(("Fix {0} in {1}.", "The tests of {0} fail. Repair {1}.", "{0} in {1} has a bug. Fix it."))
+            if len(program.cases) >= _VISIBLE_CASES and _passes(self.runner, program.source, tests):
+                bug = self._failing(rng, program_mutations(program.source), program.source, tests)
         return make_task(
             self,
             seed,
             split,
-            prompt=prompt.format(program.function, MODULE),
+            prompt=phrase(
+                rng,
+                "[Fix {function} in {module}.|The tests of {function} fail. Repair {module}."
+                "|{function} in {module} has a bug. Fix it.]",
+                function=program.function,
+                module=MODULE,
+            ),
             tools=(READ, RUN, EDIT),
             payload={
                 "template": program.template,
                 "function": program.function,
                 "right": program.source,
-                "broken": broken,
+                "broken": bug.apply(program.source),
+                "line": bug.line,
+                "right_line": bug.old.strip(),
+                "broken_line": bug.new.strip(),
                 "tests": tests,
                 "hidden_tests": write_tests(program.function, program.cases),
             },
         )
 
-    def _break(self, rng: random.Random, program: Program, tests: str) -> str | None:
-        if len(program.cases) < _VISIBLE_CASES or not passes(self.bench, program.source, tests):
-            return None
-        return self._failing(rng, mutants(program.source), tests)
-
-    def _failing(self, rng: random.Random, sources: list[str], tests: str) -> str | None:
-        """One of the sources that fails its tests by an assertion or an error, within its time."""
-        rng.shuffle(sources)
-        return next((source for source in sources if _fails(run_tests(self.bench, source, tests))), None)
+    def _failing(self, rng: random.Random, found: list[Mutation], source: str, tests: str) -> Mutation | None:
+        """One of the mutations of `source` that fails its tests by an assertion or an error, within its time."""
+        rng.shuffle(found)
+        return next((one for one in found if _test(self.runner, one.apply(source), tests).broke), None)
 
     def start(self, task: Task) -> Environment:
         payload = task.payload
-        return CodeEnvironment(
+        return FunctionEnvironment(
             tools=task.tools,
-            bench=self.bench,
+            runner=self.runner,
             source=payload["broken"],
             tests=payload["tests"],
             hidden_tests=payload["hidden_tests"],
         )
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
-        payload, broken = task.payload, task.payload["broken"]
-        (at,) = changed_lines(payload["right"], broken)
-        old = broken.splitlines()[at - 1].strip()
-        fix = payload["right"].splitlines()[at - 1].strip()
-        seen = yield OracleStep(
-            analysis=rng.choice(("{} is broken.", "Some test of {} fails.", "{} does not do its work.")).format(
-                payload["function"]
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
+        function, line = task.payload["function"], task.payload["line"]
+        fix, broken = task.payload["right_line"], task.payload["broken_line"]
+        seen = yield Turn(
+            text=phrase(
+                rng,
+                "[{function} is broken.|Some test of {function} fails.|{function} does not do its work.]",
+                function=function,
             ),
-            plan=rng.choice(("Run the tests.", "See what fails.", "Test first, then read.")),
+            plan=phrase(rng, "[Run the tests.|See what fails.|Test first, then read.]"),
             call=ToolCall(name=RUN.name, arguments={}),
         )
-        yield OracleStep(reflection=_failure(rng, seen), call=ToolCall(name=READ.name, arguments={"path": MODULE}))
-        tried = self._wrong_edit(rng, payload) if wrong_branch else None
-        if tried is not None:
-            place, text = tried
-            shown = broken.splitlines()[place - 1].strip()
-            yield _edit_step(rng, f"Maybe line {place} is wrong: {shown}", place, text, "wrong")
-            seen = yield OracleStep(
-                reflection=f"Line {place} is edited.", plan="Test it.", call=ToolCall(name=RUN.name, arguments={})
-            )
-            if place != at:  # the slip is taken back in a step of its own
-                yield _edit_step(rng, f"{_failure(rng, seen)} That did not help.", place, shown, "recovery")
-                yield _edit_step(rng, f"Line {at} is left: {old}", at, fix, "good")
-            else:
-                yield _edit_step(rng, f"{_failure(rng, seen)} My edit of line {at} is wrong.", at, fix, "recovery")
+        yield Turn(text=_describe_failure(rng, seen), call=ToolCall(name=READ.name, arguments={"path": MODULE}))
+        wrong = self._wrong_edit(rng, task.payload) if wrong_branch else None
+        if wrong is None:
+            text = phrase(rng, "[Line {line} is wrong: {broken}|The bug is {broken}]", line=line, broken=broken)
         else:
-            yield _edit_step(rng, rng.choice((f"Line {at} is wrong: {old}", f"The bug is {old}")), at, fix, "good")
-        seen = yield OracleStep(
-            reflection=rng.choice((f"Line {at} reads {fix} now.", f"Line {at} is edited.")),
-            plan=rng.choice(("Test it.", "Run the tests again.")),
+            shown, new = wrong.old.strip(), wrong.new.strip()
+            text = f"Maybe line {wrong.line} is wrong: {shown}"
+            yield Mistake(name="wrong edit", text=text, **_edit(rng, wrong.line, new))
+            text = f"Line {wrong.line} is edited."
+            seen = yield Turn(text=text, plan="Test it.", call=ToolCall(name=RUN.name, arguments={}), reveals=True)
+            failure = _describe_failure(rng, seen)
+            if wrong.line == line:
+                text = f"{failure} My edit of line {line} is wrong."
+            else:  # the mistake is taken back in a turn of its own
+                yield Turn(text=f"{failure} That did not help.", **_edit(rng, wrong.line, shown))
+                text = f"Line {line} is left: {broken}"
+        yield Turn(text=text, **_edit(rng, line, fix))
+        seen = yield Turn(
+            text=phrase(rng, "[Line {line} reads {fix} now.|Line {line} is edited.]", line=line, fix=fix),
+            plan=phrase(rng, "[Test it.|Run the tests again.]"),
             call=ToolCall(name=RUN.name, arguments={}),
         )
-        yield OracleStep(
-            reflection=rng.choice(("The tests say {}.", "Result: {}.")).format(seen.content),
-            summary=rng.choice((f"Fixed line {at}: {fix}", f"Line {at} is now {fix}")),
+        return Answer(
+            text=phrase(rng, "[The tests say {seen}.|Result: {seen}.]", seen=seen.content),
+            summary=phrase(rng, "[Fixed line {line}: {fix}|Line {line} is now {fix}]", line=line, fix=fix),
         )
 
-    def _wrong_edit(self, rng: random.Random, payload: dict[str, str]) -> tuple[int, str] | None:
+    def _wrong_edit(self, rng: random.Random, payload: dict[str, Any]) -> Mutation | None:
         """Another change of one line of the broken source that really leaves its tests failing."""
-        right, broken = payload["right"], payload["broken"]
-        choices = [source for source in mutants(broken) if source != right]
-        bug = changed_lines(right, broken)
-        in_place = [source for source in choices if changed_lines(broken, source) == bug]
-        if in_place and rng.random() < _WRONG_FIX_SHARE:  # the right line, wrongly mended; else another line
-            choices = in_place
-        failing = self._failing(rng, choices, payload["tests"])
-        if failing is None:
-            return None
-        (place,) = changed_lines(broken, failing)
-        return place, failing.splitlines()[place - 1].strip()
+        right, broken, line = payload["right"], payload["broken"], payload["line"]
+        found = [one for one in program_mutations(broken) if one.apply(broken) != right]
+        here = [one for one in found if one.line == line]
+        if here and rng.random() < _SAME_LINE_SHARE:
+            found = here
+        return self._failing(rng, found, broken, payload["tests"])
 
 
 def replace_line(old: str, text: str) -> str:
@@ -212,59 +181,30 @@ def replace_line(old: str, text: str) -> str:
     return old[: len(old) - len(old.lstrip())] + text.strip()
 
 
-def show_run(result: Result) -> Observation:
-    """What pytest printed, shortened: the first failure's lines and the counts, without times or places."""
-    if result.ending == "timeout":
-        return Observation(status="timeout", content="the tests took too long")
-    if result.ending == "lost":
-        return Observation(status="error", content="the test run was lost")
-    lines = result.output.replace("\r", "").splitlines()
-    errors = [re.sub(r"\s+", " ", line[1:]).strip().removeprefix("+ ") for line in lines if line.startswith("E  ")]
-    first = _first_failure(errors)
-    counts = _counts(result)
-    shown = "\n".join([*first, counts]) if counts else "\n".join(first) or "pytest ended before its report"
-    shown = re.sub(r"0x[0-9a-f]+", "0x", shown.replace("/job/", ""))
-    return Observation(status="ok", content=shown[:_MAX_SHOWN_CHARACTERS])
+def _test(runner: TestRunner, source: str, tests: str) -> Report:
+    return runner.test({MODULE: source, TESTS: tests}, TESTS)
 
 
-def _counts(result: Result) -> str:
-    """The last line of a pytest run without its time: `2 failed, 1 passed`."""
-    lines = result.output.splitlines()
-    last = next((line for line in reversed(lines) if re.search(r"\d+ (passed|failed|error|skipped)", line)), "")
-    return re.sub(r" in [\d.]+s.*", "", last).strip("= ")
+def _passes(runner: TestRunner, source: str, tests: str) -> bool:
+    """Whether every test ran and passed: a skipped one, or a module that ends the run early, is no pass."""
+    report = _test(runner, source, tests)
+    return report.passed and report.counts == {"passed": tests.count("def test_")}
 
 
-def _first_failure(errors: list[str]) -> list[str]:
-    """The assertion or error of the first `E` block and, where pytest gives one, the line that explains it."""
-    if not errors:
-        return []
-    said = next((line for line in errors if not line.startswith("File ")), errors[0])
-    if errors[0].startswith("File "):  # a syntax error is named below the place and the line it is in
-        said = next((line for line in errors if re.match(r"\w+Error\b", line)), said)
-    explained = next((line for line in errors[1:6] if line.startswith("where ")), None)
-    return [said, *([explained] if explained else [])]
-
-
-def _fails(result: Result) -> bool:
-    return result.ending == "exited" and result.completed and result.exit_code == 1
-
-
-def _failure(rng: random.Random, seen: Observation) -> str:
-    """Says what the test run showed: the call, what it gave and what was wanted, where pytest tells all three."""
+def _describe_failure(rng: random.Random, seen: Observation) -> str:
+    """What the test run showed: the call, what it gave and what was wanted, where pytest shows all three."""
     first, *rest = seen.content.splitlines()
     compared = re.fullmatch(r"assert (.+) == (.+)", first)
     explained = re.fullmatch(r"where (.+) = (.+)", rest[0]) if rest else None
     if compared and explained and compared[1] == explained[1]:
-        return rng.choice(("{0} gives {1}, not {2}.", "{0} is {1}, but {2} is wanted.")).format(
-            explained[2], compared[1], compared[2]
-        )
-    return rng.choice(("It fails: {}.", "A test fails: {}.")).format(first)
+        pattern = "[{call} gives {got}, not {wanted}.|{call} is {got}, but {wanted} is wanted.]"
+        return phrase(rng, pattern, call=explained[2], got=compared[1], wanted=compared[2])
+    return phrase(rng, "[It fails: {error}.|A test fails: {error}.]", error=first)
 
 
-def _edit_step(rng: random.Random, reflection: str, line: int, text: str, label: str) -> OracleStep:
-    return OracleStep(
-        reflection=reflection,
-        plan=rng.choice(("Write {}", "Make it {}", "Change it to {}")).format(text),
-        call=ToolCall(name=EDIT.name, arguments={"line": line, "text": text}),
-        label=label,  # type: ignore[arg-type]
-    )
+def _edit(rng: random.Random, line: int, text: str) -> dict[str, Any]:
+    """Plan and call of an edit."""
+    return {
+        "plan": phrase(rng, "[Write {text}|Make it {text}|Change it to {text}]", text=text),
+        "call": ToolCall(name=EDIT.name, arguments={"line": line, "text": text}),
+    }

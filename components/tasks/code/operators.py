@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from components.tasks.code.packages import Definition, FunctionNode
+from components.tasks.code.packages import Definition, FunctionNode, with_line
 
 _MOST_LINES = 60  # of a function that is touched at all, docstring left out
 _MOST_LINE_CHARACTERS = 100
@@ -31,10 +31,8 @@ class Mutation:
     new: str
 
     def apply(self, source: str) -> str:
-        lines = source.split("\n")
-        assert lines[self.line - 1] == self.old, "a mutation belongs to one source"
-        lines[self.line - 1] = self.new
-        return "\n".join(lines)
+        assert source.split("\n")[self.line - 1] == self.old, "a mutation belongs to one source"
+        return with_line(source, self.line, self.new)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,13 @@ def suites_of(split: Split) -> Iterator[tuple[str, Suite, str]]:
                     yield spec.name, suite, module
 
 
+def with_line(source: str, line: int, text: str) -> str:
+    """The source with one line (from 1) replaced."""
+    lines = source.split("\n")
+    lines[line - 1] = text
+    return "\n".join(lines)
+
+
 def is_test_file(path: str) -> bool:
     return any(part.strip("_") in ("test", "tests") for part in path.split("/")[:-1])
 

@@ -1,7 +1,7 @@
-"""Small Python functions with tests, and bugs put into them: what `code_repair` tasks are made of.
+"""Small Python functions with tests, and their mutations: what `code_repair` tasks are made of.
 
 A template is a function of three to eight lines with slots for names and constants, and a way to draw arguments. Every
-one ends for every bug: only `for` loops. Source text is always what `ast.unparse` writes, so a bug changes one line.
+one ends for every mutation: only `for` loops. Source text is what `ast.unparse` writes, so a mutation changes one line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from components.agent.environment import Split
+from components.tasks.code.operators import Mutation
+from components.tasks.code.packages import definitions
 
 Arguments = tuple[object, ...]
 _NOUNS = ("cost", "size", "weight", "score", "speed", "level", "price", "count", "height", "value")
@@ -198,32 +200,6 @@ def draw_program(rng: random.Random, split: Split, cases: int) -> Program:
     return Program(template=template.name, function=function, source=source, cases=tuple(found.values()))
 
 
-def mutants(source: str) -> list[str]:
-    """Every source one operator away: sign swapped, comparison shifted or turned, constant off by one, other variable
-    returned. In source order, without repeats; each differs from `source` in exactly one line."""
-    found: dict[str, None] = {}
-    for number in range(sum(1 for _ in ast.walk(ast.parse(source)))):
-        for variant in range(_MOST_VARIANTS):
-            tree = ast.parse(source)
-            node = list(ast.walk(tree))[number]
-            changes = list(_changes(node, tree))
-            if variant >= len(changes):
-                break
-            changes[variant]()
-            text = ast.unparse(tree) + "\n"
-            if len(changed_lines(source, text)) == 1:
-                found.setdefault(text)
-    return list(found)
-
-
-def changed_lines(one: str, other: str) -> list[int]:
-    """Numbers (from 1) of the lines that differ; all of them where the counts differ."""
-    first, second = one.splitlines(), other.splitlines()
-    if len(first) != len(second):
-        return list(range(1, max(len(first), len(second)) + 1))
-    return [number for number, (a, b) in enumerate(zip(first, second, strict=True), start=1) if a != b]
-
-
 def write_tests(function: str, cases: tuple[tuple[Arguments, object], ...]) -> str:
     """A pytest file with one test a case."""
     tests = [
@@ -233,37 +209,59 @@ def write_tests(function: str, cases: tuple[tuple[Arguments, object], ...]) -> s
     return "\n".join([f"from task import {function}\n", *tests])
 
 
-_MOST_VARIANTS = 3
 _SIGNS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Add,
     ast.FloorDiv: ast.Mult,
 }
-_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
-    ast.Lt: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.Lt, ast.GtE),
-    ast.Gt: (ast.GtE, ast.Lt),
-    ast.GtE: (ast.Gt, ast.LtE),
-    ast.Eq: (ast.NotEq,),
+_COMPARISONS: dict[type[ast.cmpop], dict[str, type[ast.cmpop]]] = {
+    ast.Lt: {"comparison_boundary": ast.LtE, "comparison_negated": ast.Gt},
+    ast.LtE: {"comparison_boundary": ast.Lt, "comparison_negated": ast.GtE},
+    ast.Gt: {"comparison_boundary": ast.GtE, "comparison_negated": ast.Lt},
+    ast.GtE: {"comparison_boundary": ast.Gt, "comparison_negated": ast.LtE},
+    ast.Eq: {"comparison_negated": ast.NotEq},
 }
 
 
-def _changes(node: ast.AST, tree: ast.Module) -> Iterator[Callable[[], None]]:
-    """What can be done to one node; each change edits the tree it belongs to."""
+def program_mutations(source: str) -> list[Mutation]:
+    """Every mutation of a program, without repeats: sign swapped, comparison shifted or turned, constant off by one,
+    other variable returned.
+
+    The changed tree is written anew, so a changed operand keeps its place in the expression: `a + b * c` becomes
+    `a + (b + c)`. The mutations of `operators.py` change text, which real packages need for their layout.
+    """
+    tree, lines = ast.parse(source), source.splitlines()
+    (function,) = definitions(source)
+    found: dict[tuple[int, str], Mutation] = {}
+    for node in list(ast.walk(tree)):
+        for operator, field, value in list(_changes(node, tree)):
+            before = getattr(node, field)
+            setattr(node, field, value)
+            changed = ast.unparse(tree).splitlines()
+            setattr(node, field, before)
+            pairs = enumerate(zip(lines, changed, strict=False), start=1)
+            differing = [(number, old, new) for number, (old, new) in pairs if old != new]
+            if len(changed) == len(lines) and len(differing) == 1:
+                ((number, old, new),) = differing
+                mutation = Mutation(operator=operator, function=function, line=number, old=old, new=new)
+                found.setdefault((number, new), mutation)
+    return list(found.values())
+
+
+def _changes(node: ast.AST, tree: ast.Module) -> Iterator[tuple[str, str, object]]:
+    """What can be done to one node: an operator, a field of the node and the field's new value."""
     if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
-        yield lambda: setattr(node, "op", _SIGNS[type(node.op)]())
+        yield "arithmetic_swapped", "op", _SIGNS[type(node.op)]()
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
-        for turned in _COMPARISONS[type(node.ops[0])]:
-            yield lambda turned=turned: setattr(node, "ops", [turned()])  # type: ignore[misc]
+        for operator, turned in _COMPARISONS[type(node.ops[0])].items():
+            yield operator, "ops", [turned()]
     elif isinstance(node, ast.Constant) and isinstance(node.value, int):
         for step in (1, -1) if node.value > 0 else (1,):
-            yield lambda step=step: setattr(node, "value", node.value + step)  # type: ignore[misc]
+            yield "off_by_one", "value", node.value + step
     elif isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
-        function = tree.body[0]
-        assert isinstance(function, ast.FunctionDef)
-        names = [argument.arg for argument in function.args.args]
-        names += [target.id for item in ast.walk(function) if isinstance(item, ast.Assign)
+        names = [name.arg for name in ast.walk(tree) if isinstance(name, ast.arg)]
+        names += [target.id for item in ast.walk(tree) if isinstance(item, ast.Assign)
                   for target in item.targets if isinstance(target, ast.Name)]  # fmt: skip
         for other in [name for name in dict.fromkeys(names) if name != node.value.id][:2]:
-            yield lambda other=other: setattr(node, "value", ast.Name(other))  # type: ignore[misc]
+            yield "wrong_variable", "value", ast.Name(other)

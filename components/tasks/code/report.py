@@ -13,9 +13,11 @@ _MOST_FAILED_SHOWN = 3
 _MOST_FRAMES_SHOWN = 3
 _MOST_ERROR_LINES = 2
 _MOST_LINE_CHARACTERS = 110
+_MOST_BRIEF_CHARACTERS = 240
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
 _FRAME = re.compile(r"^(\w[\w./-]*\.py):(\d+): in (\S+)$")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?\.py)(?:::(\S+))?")
+_ERROR = re.compile(r"\w+Error\b")
 _HEADER = re.compile(r"^_+ (\S.*?) _+$")
 _JOB_DIRECTORY = "/job/"  # where the sandbox runs things
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
@@ -108,26 +110,51 @@ def _first_section(lines: list[str]) -> list[str]:
     return lines[starts[0] + 1 : end]
 
 
-def show_report(result: Result, tests: str) -> Observation:
-    """A run of the test file `tests` as a tool tells it: counts, the tests that failed, how the first one did."""
-    if result.ending in ("timeout", "signalled"):
-        return Observation(status="timeout", content=f"{tests}: the tests took too long and were stopped")
-    if result.ending == "lost":
-        return Observation(status="error", content=f"{tests}: the run was lost")
-    report = read_report(result)
-    if not report.counts:
-        return Observation(status="ok", content=f"{tests}: pytest ended before its report")
+def show_report(report: Report, tests: str) -> Observation:
+    """A run of the test file `tests` for a reader: counts, the tests that failed, how the first one did."""
+    stopped = _show_stopped(report)
+    if stopped is not None:
+        return Observation(status=stopped.status, content=f"{tests}: {stopped.content}")
     parts = [f"{tests}: {report.summary()}"]
     if report.failed:
         left = len(report.failed) - _MOST_FAILED_SHOWN
         more = f" and {left} more" if left > 0 else ""
         parts.append(f"FAILED {', '.join(report.failed[:_MOST_FAILED_SHOWN])}{more}")
-        parts += [frame.show() for frame in shown_frames(report)]
+        parts += [frame.show() for frame in _shown_frames(report)]
         parts += [f"E {cut(error)}" for error in report.errors[:_MOST_ERROR_LINES]]
     return Observation(status="ok", content="\n".join(parts))
 
 
-def shown_frames(report: Report) -> tuple[Frame, ...]:
+def show_first_failure(report: Report) -> Observation:
+    """A run in the fewest words: the first failure's error, what explains it, and the counts."""
+    stopped = _show_stopped(report)
+    if stopped is not None:
+        return stopped
+    errors = [error.removeprefix("+ ") for error in report.errors]
+    lines = [*_explained_error(errors), report.summary()]
+    return Observation(status="ok", content="\n".join(lines)[:_MOST_BRIEF_CHARACTERS])
+
+
+def _show_stopped(report: Report) -> Observation | None:
+    """A run that ended before its report; None for any other."""
+    if report.result.ending in ("timeout", "signalled"):
+        return Observation(status="timeout", content="the tests took too long and were stopped")
+    if report.result.ending == "lost":
+        return Observation(status="error", content="the run was lost")
+    return None if report.counts else Observation(status="ok", content="pytest ended before its report")
+
+
+def _explained_error(errors: list[str]) -> list[str]:
+    """The assertion or error and, where pytest gives one, the line that explains it. A syntax error is named below the
+    place and the line it is in."""
+    if not errors:
+        return []
+    named = errors if not errors[0].startswith("File ") else [line for line in errors if _ERROR.match(line)]
+    explained = [line for line in errors[1:6] if line.startswith("where ")]
+    return [*(named or errors)[:1], *explained[:1]]
+
+
+def _shown_frames(report: Report) -> tuple[Frame, ...]:
     """The test's own frame and the innermost ones."""
     frames = report.frames
     return frames if len(frames) <= _MOST_FRAMES_SHOWN else (frames[0], *frames[1 - _MOST_FRAMES_SHOWN :])

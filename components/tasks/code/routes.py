@@ -1,7 +1,7 @@
-"""How a fault is found from what a failed test shows: a way of searches and views, each following from the one before.
+"""How a fault is found from what a failed test shows: searches and views, each following from the one before.
 
 A route starts from words of the test run alone (a traceback's frame, the name of what the test calls) and ends with the
-faulty line in view. A mutant without a short route is not asked: nobody could find it by looking.
+faulty line in view.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ Why = Literal["test", "frame", "definition", "callee", "class", "text", "found",
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One search or view. `why` says what led to it and `clue` which word."""
+    """One search or view. `why` says what led to it and `keyword` which word."""
 
     tool: str
     arguments: dict[str, Any]
     why: Why
-    clue: str
+    keyword: str
 
     @property
     def call(self) -> ToolCall:
         return ToolCall(name=self.tool, arguments=self.arguments)
+
+    def show(self, files: Mapping[str, str]) -> str:
+        """What it shows of `files`."""
+        return (search if self.tool == SEARCH.name else view)(files, **self.arguments).content
 
 
 Route = tuple[Look, ...]
@@ -53,14 +57,14 @@ def find_route(files: Mapping[str, str], shown: str, module: str, function: Defi
     if frame is None:
         return None
     read = _view(frame[1], int(frame[2]) - _BEFORE, int(frame[2]) + 1, "test", "")
-    route = _from_words(files, shown, view(files, **read.arguments).content, module, function, line)
+    route = _from_words(files, shown, read.show(files), module, function, line)
     return (read, *route) if route is not None else None
 
 
 def _from_words(
     files: Mapping[str, str], shown: str, read: str, module: str, function: Definition, line: int
 ) -> Route | None:
-    words = clues(read)
+    words = keywords(read)
     ways = (
         *_by_frame(shown, module, function),
         *_by_definition(files, words, module, function),
@@ -71,7 +75,7 @@ def _from_words(
     return next((way for way in ways if _shows(files, way[-1], module, line)), None)
 
 
-def clues(shown: str) -> list[str]:
+def keywords(shown: str) -> list[str]:
     """Names a reader might look for, in order: `test_take` also speaks of `take`, `TakeTests` too."""
     found: dict[str, None] = {}
     for word in re.findall(r"[A-Za-z_]\w{2,}", shown):
@@ -82,20 +86,24 @@ def clues(shown: str) -> list[str]:
     return list(found)
 
 
-def names_function(shown: str, function: Definition) -> bool:
-    """Whether the run says the function's name, in a traceback or anywhere else."""
-    return re.search(rf"\b{re.escape(function.name)}\b", shown) is not None
+def names_function(shown: str, qualname: str) -> bool:
+    """Whether the run shows the function's name, in a traceback or anywhere else."""
+    return re.search(rf"\b{re.escape(qualname.rpartition('.')[2])}\b", shown) is not None
 
 
-def _shows(files: Mapping[str, str], look: Look, module: str, line: int) -> bool:
-    if look.tool != VIEW.name or look.arguments["path"] != module:
-        return False
-    content = view(files, **look.arguments).content
+def shows_line(content: str, line: int) -> bool:
+    """Whether the content of a view holds the line."""
     return re.search(rf"^{line} ", content, re.MULTILINE) is not None
 
 
-def _view(path: str, first: int, last: int, why: Why, clue: str) -> Look:
-    return Look(tool=VIEW.name, arguments={"path": path, "first": max(1, first), "last": last}, why=why, clue=clue)
+def _shows(files: Mapping[str, str], look: Look, module: str, line: int) -> bool:
+    return look.tool == VIEW.name and look.arguments["path"] == module and shows_line(look.show(files), line)
+
+
+def _view(path: str, first: int, last: int, why: Why, keyword: str) -> Look:
+    return Look(
+        tool=VIEW.name, arguments={"path": path, "first": max(1, first), "last": last}, why=why, keyword=keyword
+    )
 
 
 def _by_frame(shown: str, module: str, function: Definition) -> Iterator[Route]:
@@ -105,17 +113,17 @@ def _by_frame(shown: str, module: str, function: Definition) -> Iterator[Route]:
             yield (_view(module, line - _BEFORE, line + _AFTER, "frame", function.name),)
 
 
-def _define(files: Mapping[str, str], text: str, path: str, why: Why, clue: str) -> Iterator[Route]:
+def _define(files: Mapping[str, str], text: str, path: str, why: Why, keyword: str) -> Iterator[Route]:
     """Search a definition and view it in full, if the search shows it."""
     for match in _HIT.finditer(search(files, text).content):
         if match[1] == path and match[3]:
             last = int(match[3])
-            found = Look(tool=SEARCH.name, arguments={"text": text}, why=why, clue=clue)
-            read = _view(path, int(match[2]), last, "found", clue)
+            found = Look(tool=SEARCH.name, arguments={"text": text}, why=why, keyword=keyword)
+            read = _view(path, int(match[2]), last, "found", keyword)
             yield found, read
-            cut = re.search(r"^\.\.\. cut before line (\d+)$", view(files, **read.arguments).content, re.MULTILINE)
+            cut = re.search(r"^\.\.\. cut before line (\d+)$", read.show(files), re.MULTILINE)
             if cut:
-                yield found, read, _view(path, int(cut[1]), last, "rest", clue)
+                yield found, read, _view(path, int(cut[1]), last, "rest", keyword)
 
 
 def _by_definition(files: Mapping[str, str], words: list[str], module: str, function: Definition) -> Iterator[Route]:
@@ -137,7 +145,7 @@ def _by_caller(files: Mapping[str, str], words: list[str], module: str, function
             if caller.is_class or caller.name not in words or caller.name == function.name:
                 continue
             for way in _define(files, f"def {caller.name}(", path, "definition", caller.name):
-                if len(way) == 2 and name.search(view(files, **way[-1].arguments).content):
+                if len(way) == 2 and name.search(way[-1].show(files)):
                     for rest in _define(files, f"def {function.name}(", module, "callee", function.name):
                         yield (*way, *rest)
 
@@ -154,6 +162,6 @@ def _by_text(
             at = int(match[2])
             if match[1] == module and function.first <= at <= function.last:
                 yield (
-                    Look(tool=SEARCH.name, arguments={"text": word}, why="text", clue=word),
+                    Look(tool=SEARCH.name, arguments={"text": word}, why="text", keyword=word),
                     _view(module, at - _BEFORE, at + _AFTER, "found", word),
                 )

@@ -18,8 +18,8 @@ from components.tasks.cot.steps import (
     ClaimError,
     Deduction,
     Facts,
-    Mistake,
     Puzzle,
+    WrongClaim,
     check_tool,
     with_real_mistakes,
 )
@@ -121,13 +121,13 @@ class Dates(Puzzle):
                 Deduction(
                     claim=f"{event} {day}",
                     because=self._because(rng, fact),
-                    says=phrase(rng, "{e} [is on|falls on|comes to] {d}", e=event, d=day),
+                    text=phrase(rng, "{e} [is on|falls on|comes to] {d}", e=event, d=day),
                     mistakes=tuple(
-                        Mistake(
+                        WrongClaim(
                             name=name,
                             claim=f"{event} {wrong}",
                             because=self._because(rng, fact),
-                            says=f"{event} is on {wrong}",
+                            text=f"{event} is on {wrong}",
                             lesson=lesson,
                         )
                         for name, wrong, lesson in _mistakes(fact, self.days[before], day)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from components.agent.environment import Environment, Oracle, Split, Task, make_task
+from components.agent.environment import Environment, Split, Task, make_task
 from components.agent.messages import ToolSpec
 from components.core.params import Stream
 from components.core.seeding import named_rng
 from components.tasks.cot.signature import signature
 from components.tasks.cot.steps import Facts, Problem
 from components.tasks.cot.thought import think
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Player
 from components.tasks.kit.splits import split_of
 
 _MIN_STEPS = 3
@@ -39,7 +41,7 @@ class Domain(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CotFamily:
+class CotFamily(Family):
     """Problems of one domain, solved by a chain of thought whose every step is executed."""
 
     name: str
@@ -66,5 +68,5 @@ class CotFamily:
     def start(self, task: Task) -> Environment:
         return self.source.problem(task.payload["facts"]).start()
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
         return think(self.source.problem(task.payload["facts"]), rng, wrong_branch)

@@ -12,22 +12,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from components.agent.environment import Oracle, Split, Task, make_task
+from components.agent.environment import Split, Task, make_task
 from components.agent.messages import ToolCall
 from components.core.params import Stream
 from components.core.seeding import named_rng
-from components.tasks.cot.steps import Deduction, Mistake
+from components.tasks.cot.steps import Deduction, WrongClaim
 from components.tasks.cot.thought import think
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Player
 from components.tasks.kit.wording import phrase
-from components.tasks.math.derivation import Derivation, Schema, Slip, Step, draw_derivation
+from components.tasks.math.derivation import Derivation, Schema, Step, WrongStep, draw_derivation
 from components.tasks.math.expressions import show
-from components.tasks.math.families import SCHEMAS
+from components.tasks.math.schemas import SCHEMAS
 from components.tasks.math.solve import SolveEnvironment
 from components.tasks.math.tools import CHECK, EVALUATE, check_call
 from components.tasks.math.words import asked_prompt
 
 _MIN_STEPS = 3
-LONG_SCHEMAS = {schema.name: schema for schema in SCHEMAS if len(schema.steps) >= _MIN_STEPS}
+LONG_SCHEMAS = {name: schema for name, schema in SCHEMAS.items() if len(schema.steps) >= _MIN_STEPS}
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Thought:
     derivation: Derivation
 
     @cached_property
-    def local_slips(self) -> dict[str, list[Slip]]:
+    def local_slips(self) -> dict[str, list[WrongStep]]:
         """Slips whose value can be written down and whose own check fails, by node."""
-        found: dict[str, list[Slip]] = {}
-        for slip in self.derivation.slips():
+        found: dict[str, list[WrongStep]] = {}
+        for slip in self.derivation.wrong_steps():
             if slip.local and slip.value is not None:
                 found.setdefault(slip.node, []).append(slip)
         return found
@@ -51,12 +53,12 @@ class Thought:
         for step in self.derivation.schema.steps:
             value = self.derivation.values[step.output]
             mistakes = tuple(
-                Mistake(
-                    name=slip.misconception.name,
+                WrongClaim(
+                    name=slip.rule.name,
                     claim=f"{step.output}={show(slip.value)}",
                     because=self._ground(rng, step, slip.compute, known),
-                    says=self._says(rng, step, slip.value),
-                    lesson=slip.misconception.lesson,
+                    text=self._text(rng, step, slip.value),
+                    lesson=slip.rule.lesson,
                 )
                 for slip in self.local_slips.get(step.output, ())
                 if slip.value is not None
@@ -65,7 +67,7 @@ class Thought:
                 Deduction(
                     claim=f"{step.output}={show(value)}",
                     because=self._ground(rng, step, step.compute, known),
-                    says=self._says(rng, step, value),
+                    text=self._text(rng, step, value),
                     mistakes=mistakes,
                 )
             )
@@ -77,7 +79,7 @@ class Thought:
         return phrase(rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]",
                    rule=f"the rule '{step.rule.name}'", goal=step.goal, w=written)  # fmt: skip
 
-    def _says(self, rng: random.Random, step: Step, value: Fraction) -> str:
+    def _text(self, rng: random.Random, step: Step, value: Fraction) -> str:
         return phrase(rng, "{goal} [is|comes to|equals] {v}", goal=step.goal, v=show(value))
 
     def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
@@ -105,17 +107,11 @@ class Thought:
         return ", ".join(f"{name} = {value}" for name, value in zip(self.derivation.schema.asked, values, strict=True))
 
     def start(self) -> SolveEnvironment:
-        schema = self.derivation.schema
-        return SolveEnvironment(
-            tools=(CHECK, EVALUATE),
-            statement=self.derivation.statement,
-            wanted=dict(zip(schema.asked, self.derivation.asked, strict=True)),
-            any_order=schema.any_order,
-        )
+        return SolveEnvironment(tools=(CHECK, EVALUATE), derivation=self.derivation)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CotMathematicsFamily:
+class CotMathematicsFamily(Family):
     """Problems of three steps and more; they belong to the splits of `components.tasks.math`."""
 
     name: str = "cot_mathematics"
@@ -143,5 +139,5 @@ class CotMathematicsFamily:
     def start(self, task: Task) -> SolveEnvironment:
         return self.problem(task).start()
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
         return think(self.problem(task), rng, wrong_branch)

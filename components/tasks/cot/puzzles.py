@@ -13,8 +13,8 @@ from components.tasks.cot.steps import (
     Claim,
     Deduction,
     Facts,
-    Mistake,
     Puzzle,
+    WrongClaim,
     check_tool,
     with_real_mistakes,
 )
@@ -67,14 +67,14 @@ class WordedElimination(Elimination, Puzzle):
                 Deduction(
                     claim=_written(claim),
                     because=because,
-                    says=self.says(rng, claim),
+                    text=self.describe(rng, claim),
                     mistakes=tuple(self._mistakes(rng, claim, known)),
                 )
             )
             known.append(claim)
         return with_real_mistakes(self, steps)
 
-    def says(self, rng: random.Random, claim: Claim) -> str:
+    def describe(self, rng: random.Random, claim: Claim) -> str:
         sign, name, other = claim
         if self.ordered:
             patterns = {"=": "{a} [is|stands at] {b}", "!=": "{a} [is not|cannot be] {b}", "<": "{a} is before {b}"}
@@ -111,7 +111,7 @@ class WordedElimination(Elimination, Puzzle):
             return phrase(rng, "[nobody else is left for {o}|no one else can take {o}]", o=other)
         return phrase(rng, "[what is known leaves no other way|nothing else fits what is known]")
 
-    def _mistakes(self, rng: random.Random, claim: Claim, known: Sequence[Claim]) -> list[Mistake]:
+    def _mistakes(self, rng: random.Random, claim: Claim, known: Sequence[Claim]) -> list[WrongClaim]:
         """Misreadings of the clues and hasty ends, of which only those are mistakes that are false in the end."""
         found = []
         for clue in self.clues:
@@ -146,8 +146,10 @@ class WordedElimination(Elimination, Puzzle):
             )
         return found
 
-    def _mistake(self, rng: random.Random, name: str, claim: Claim, lesson: str, *, because: str) -> Mistake:
-        return Mistake(name=name, claim=_written(claim), because=because, says=self.says(rng, claim), lesson=lesson)
+    def _mistake(self, rng: random.Random, name: str, claim: Claim, lesson: str, *, because: str) -> WrongClaim:
+        return WrongClaim(
+            name=name, claim=_written(claim), because=because, text=self.describe(rng, claim), lesson=lesson
+        )
 
 
 def _written(claim: Claim) -> str:

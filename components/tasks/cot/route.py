@@ -16,8 +16,8 @@ from components.tasks.cot.steps import (
     ClaimError,
     Deduction,
     Facts,
-    Mistake,
     Puzzle,
+    WrongClaim,
     check_tool,
     with_real_mistakes,
 )
@@ -151,13 +151,13 @@ class Route(Puzzle):
                 p=place, a=lengths[via], b=road, n=length,
             )  # fmt: skip
             mistakes = self._mistakes(place, length, via, lengths, final)
-            steps.append(Deduction(claim=f"{place} {length} via {via}", because=because, says=says, mistakes=mistakes))
+            steps.append(Deduction(claim=f"{place} {length} via {via}", because=because, text=says, mistakes=mistakes))
             lengths[place] = length
         return with_real_mistakes(self, steps)
 
     def _mistakes(
         self, place: str, length: int, via: str, lengths: dict[str, int], final: dict[str, int]
-    ) -> tuple[Mistake, ...]:
+    ) -> tuple[WrongClaim, ...]:
         """Wrong lengths of this place and of others; a right one that only comes too early is no mistake."""
         because = f"the road from {via} is {self.roads[via][place]} long"
         lesson = "The way up to there counts too"
@@ -173,9 +173,9 @@ class Route(Puzzle):
         return tuple(found)
 
 
-def _mistake(name: str, place: str, length: int, via: str, because: str, lesson: str) -> Mistake:
+def _mistake(name: str, place: str, length: int, via: str, because: str, lesson: str) -> WrongClaim:
     says = f"{place} is at {length} via {via}"
-    return Mistake(name=name, claim=f"{place} {length} via {via}", because=because, says=says, lesson=lesson)
+    return WrongClaim(name=name, claim=f"{place} {length} via {via}", because=because, text=says, lesson=lesson)
 
 
 class Routes:

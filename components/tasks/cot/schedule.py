@@ -15,8 +15,8 @@ from components.tasks.cot.steps import (
     ClaimError,
     Deduction,
     Facts,
-    Mistake,
     Puzzle,
+    WrongClaim,
     check_tool,
     with_real_mistakes,
 )
@@ -123,20 +123,20 @@ class Schedule(Puzzle):
             Deduction(
                 claim=f"done {self.done}",
                 because=phrase(rng, "[{t} ends last, at {n}|the last to end is {t}, at {n}]", t=last, n=self.done),
-                says=phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=self.done),
+                text=phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=self.done),
                 mistakes=(
-                    Mistake(
+                    WrongClaim(
                         name="times added up",
                         claim=f"done {sum(self.lasts.values())}",
                         because="all the times add up",
-                        says=f"all is done at {sum(self.lasts.values())}",
+                        text=f"all is done at {sum(self.lasts.values())}",
                         lesson="What does not wait runs side by side, so times do not simply add up",
                     ),
-                    Mistake(
+                    WrongClaim(
                         name="last in the list",
                         claim=f"done {self.times[list(self.lasts)[-1]][1]}",
                         because=f"{list(self.lasts)[-1]} is named last",
-                        says=f"all is done at {self.times[list(self.lasts)[-1]][1]}",
+                        text=f"all is done at {self.times[list(self.lasts)[-1]][1]}",
                         lesson="The task that ends last decides, not the one named last",
                     ),
                 ),
@@ -161,16 +161,16 @@ class Schedule(Puzzle):
         return Deduction(
             claim=f"{task} {start}-{end}",
             because=because,
-            says=phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
+            text=phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
             mistakes=tuple(self._mistakes(task)),
         )
 
-    def _mistakes(self, task: str) -> list[Mistake]:
+    def _mistakes(self, task: str) -> list[WrongClaim]:
         start, length, waits = self.times[task][0], self.lasts[task], self.waits[task]
 
-        def wrong(name: str, begin: int, end: int, because: str, lesson: str) -> Mistake:
+        def wrong(name: str, begin: int, end: int, because: str, lesson: str) -> WrongClaim:
             says = f"{task} runs {begin}-{end}"
-            return Mistake(name=name, claim=f"{task} {begin}-{end}", because=because, says=says, lesson=lesson)
+            return WrongClaim(name=name, claim=f"{task} {begin}-{end}", because=because, text=says, lesson=lesson)
 
         found = [
             wrong(

@@ -15,8 +15,8 @@ from components.tasks.cot.steps import (
     ClaimError,
     Deduction,
     Facts,
-    Mistake,
     Puzzle,
+    WrongClaim,
     check_tool,
     with_real_mistakes,
 )
@@ -151,7 +151,7 @@ class Clubs(Puzzle):
                 Deduction(
                     claim=f"{self.texts[name]}: {_people(self.values[name])}",
                     because=self._lists(rng, left, right),
-                    says=phrase(rng, pattern, m=_people(self.values[name], "and")),
+                    text=phrase(rng, pattern, m=_people(self.values[name], "and")),
                     mistakes=tuple(mistakes),
                 )
             )
@@ -162,13 +162,13 @@ class Clubs(Puzzle):
             Deduction(
                 claim=f"count {count}",
                 because=phrase(rng, "[the list is {m}|what is left is {m}]", m=_people(self.values[name], "and")),
-                says=phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
+                text=phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
                 mistakes=(
-                    Mistake(
+                    WrongClaim(
                         name="counted twice",
                         claim=f"count {doubled}",
                         because="the two lists add up",
-                        says=says,
+                        text=says,
                         lesson="Whoever is in both lists is one person",
                     ),
                 ),
@@ -181,13 +181,13 @@ class Clubs(Puzzle):
         pattern = "[one side is {a}, the other {b}|the first has {a}, the second {b}|{a} on the left, {b} on the right]"
         return phrase(rng, pattern, a=one, b=other)
 
-    def _mistake(self, name: str, called: str, left: str, operation: str, right: str, lesson: str) -> Mistake:
+    def _mistake(self, name: str, called: str, left: str, operation: str, right: str, lesson: str) -> WrongClaim:
         wrong = _OPERATIONS[operation](self.values[left], self.values[right])
-        return Mistake(
+        return WrongClaim(
             name=called,
             claim=f"{self.texts[name]}: {_people(wrong)}",
             because=f"the lists are {_people(self.values[left], 'and')}; {_people(self.values[right], 'and')}",
-            says=f"that gives {_people(wrong, 'and')}",
+            text=f"that gives {_people(wrong, 'and')}",
             lesson=lesson,
         )
 

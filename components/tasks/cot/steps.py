@@ -26,7 +26,7 @@ class ClaimError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
+class WrongClaim:
     """A named misconception in place of a step: the claim it leads to, and the lesson its failed check teaches.
 
     `lesson` holds no number: what contradicted is quoted from the observation.
@@ -35,18 +35,18 @@ class Mistake:
     name: str
     claim: str
     because: str
-    says: str
+    text: str
     lesson: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deduction:
-    """One step: the claim as the tool reads it, the same in words (`says`), and the ground it stands on (`because`)."""
+    """One step: the claim as the tool reads it, the same in words (`text`), and the ground it stands on (`because`)."""
 
     claim: str
     because: str
-    says: str
-    mistakes: tuple[Mistake, ...] = ()
+    text: str
+    mistakes: tuple[WrongClaim, ...] = ()
 
 
 class Problem(Protocol):
@@ -159,5 +159,5 @@ def with_real_mistakes(puzzle: Puzzle, deductions: Sequence[Deduction]) -> list[
         fault = puzzle.refute(claim, known)
         assert fault is None, f"{step.claim}: {fault}"
         known.append(claim)
-        sound.append(Deduction(claim=step.claim, because=step.because, says=step.says, mistakes=wrong))
+        sound.append(Deduction(claim=step.claim, because=step.because, text=step.text, mistakes=wrong))
     return sound

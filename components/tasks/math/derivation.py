@@ -1,8 +1,8 @@
-"""Problems as typed graphs of steps, their solutions worked out and rechecked, and the slips one can make in them.
+"""Problems as typed graphs of steps, their solutions worked out and rechecked, and the wrong steps one can take.
 
 A `Schema` is a kind of problem: givens, steps that bind rules to nodes, a statement the asked values must satisfy. A
 `Derivation` is a schema with numbers. Each step is rechecked by its rule's own check and the whole by substitution. A
-`Slip` puts a misconception in place of one step; only slips whose check really fails are ever handed out.
+`WrongStep` puts a wrong rule in place of one step; only those whose check really fails are ever handed out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 
 from components.agent.environment import Split
 from components.tasks.kit.splits import split_of
-from components.tasks.math.expressions import ExpressionError, evaluate, judge, names_in, show, substitute
-from components.tasks.math.rules import Kind, Misconception, Rule, is_of, may_stand_for
+from components.tasks.math.expressions import ExpressionError, evaluate, holds, judge, names_in, show, substitute
+from components.tasks.math.rules import Kind, Rule, WrongRule, is_of, may_stand_for
 
 Givens = dict[str, int]
 
@@ -48,7 +49,7 @@ class Step:
 class Schema:
     """A kind of problem. `statement` speaks of givens and asked nodes alone, so it is independent of the steps.
 
-    `misconceptions` are wrong ways to the (first) asked value in one go, over givens. `symmetries` lists groups of
+    `wrong_rules` are wrong ways to the (first) asked value in one go, over givens. `symmetries` lists groups of
     givens whose exchange leaves the problem the same: lists of tuples that are sorted before the split is drawn.
     Of several asked values the order matters unless `any_order`.
     """
@@ -61,7 +62,7 @@ class Schema:
     statement: str
     prompts: tuple[str, ...]
     analyses: tuple[str, ...]
-    misconceptions: tuple[Misconception, ...] = ()
+    wrong_rules: tuple[WrongRule, ...] = ()
     symmetries: tuple[tuple[tuple[str, ...], ...], ...] = ()
     any_order: bool = False
 
@@ -90,16 +91,20 @@ class Schema:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slip:
-    """A misconception in place of the step that finds `node`: its expression over nodes, the value it gives (None
-    where it cannot be worked out), and whether it shows when the asked values are put into the problem's statement."""
+class WrongStep:
+    """A wrong rule in place of the step that finds `node`.
+
+    `compute` is its expression over nodes, `value` what it gives (None where it cannot be worked out). `local` tells
+    whether it belongs to the rule of the step, so that the step's own check fails; other wrong rules stand in for the
+    whole derivation. `fails_statement` tells whether the asked values then contradict the problem's statement.
+    """
 
     node: str
-    misconception: Misconception
+    rule: WrongRule
     compute: str
     value: Fraction | None
     local: bool
-    shows_at_the_end: bool
+    fails_statement: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +151,12 @@ class Derivation:
         return found
 
     def written(
-        self, template: str, known: Mapping[str, Fraction], *, slip: Slip | None = None, symbols: Collection[str] = ()
+        self,
+        template: str,
+        known: Mapping[str, Fraction],
+        *,
+        wrong: WrongStep | None = None,
+        symbols: Collection[str] = (),
     ) -> str:
         """`template` with numbers for known nodes, whole expressions down to the givens for others; `symbols` stay."""
         texts = {name: str(given) for name, given in self.givens.items()}
@@ -154,7 +164,7 @@ class Derivation:
             if step.output in known:
                 texts[step.output] = show(known[step.output])
             else:
-                compute = slip.compute if slip is not None and slip.node == step.output else step.compute
+                compute = wrong.compute if wrong is not None and wrong.node == step.output else step.compute
                 texts[step.output] = substitute(compute, texts)
         return substitute(template, {name: text for name, text in texts.items() if name not in symbols})
 
@@ -163,63 +173,46 @@ class Derivation:
         """What the asked values, still as names, must satisfy."""
         return self.written(self.schema.statement, {}, symbols=self.schema.asked)
 
-    @cached_property
-    def given_values(self) -> dict[str, Fraction]:
-        return {name: Fraction(given) for name, given in self.givens.items()}
+    def wrong_steps(self) -> Iterator[WrongStep]:
+        """Every wrong rule whose check fails here, when executed: at its step, at the end, or both."""
+        schema = self.schema
+        at_steps = ((step, rule, True) for step in schema.steps for rule in step.rule.wrong_rules)
+        at_end = ((schema.step(schema.asked[0]), rule, False) for rule in schema.wrong_rules)
+        for step, rule, local in chain(at_steps, at_end):
+            wrong = self._wrong_step(step, rule, local)
+            if wrong is not None and (local or wrong.fails_statement):
+                yield wrong
 
-    def slips(self) -> Iterator[Slip]:
-        """Every misconception whose check fails here, when executed: at its step, at the end, or both."""
-        for step in self.schema.steps:
-            for wrong in step.rule.misconceptions:
-                slip = self._slip(step, wrong, step.bind(wrong.compute), local=True)
-                if slip is not None:
-                    yield slip
-        for wrong in self.schema.misconceptions:
-            slip = self._slip(self.schema.step(self.schema.asked[0]), wrong, wrong.compute, local=False)
-            if slip is not None and slip.shows_at_the_end:
-                yield slip
-
-    def _slip(self, step: Step, wrong: Misconception, compute: str, *, local: bool) -> Slip | None:
+    def _wrong_step(self, step: Step, rule: WrongRule, local: bool) -> WrongStep | None:
+        """The step by this rule; None where it happens to come out right."""
+        compute = step.bind(rule.compute) if local else rule.compute
         try:
             value = evaluate(compute, self.values)
         except ExpressionError:
             value = None
-        if value is not None and _holds(step.check, {**self.values, step.output: value}):
+        if value is not None and holds(step.check, {**self.values, step.output: value}):
             return None
         try:
-            shows_at_the_end = not _holds(self.schema.statement, self.propagate({step.output: compute}))
+            fails_statement = not holds(self.schema.statement, self.propagate({step.output: compute}))
         except ExpressionError:
-            shows_at_the_end = True
-        return Slip(
-            node=step.output,
-            misconception=wrong,
-            compute=compute,
-            value=value,
-            local=local,
-            shows_at_the_end=shows_at_the_end,
+            fails_statement = True
+        return WrongStep(
+            node=step.output, rule=rule, compute=compute, value=value, local=local, fails_statement=fails_statement
         )
 
 
 def draw_derivation(schema: Schema, rng: random.Random, split: Split) -> Derivation:
-    """A sound problem of this split that has a slip and whose answer does not already stand among its givens."""
+    """A sound problem of this split that has a wrong step and whose answer does not already stand among its givens."""
     while True:
         derivation = Derivation(schema=schema, givens=schema.draw(rng))
         if schema.split(derivation.givens) != split or derivation.faults():
             continue
-        if set(derivation.asked) & set(derivation.given_values.values()):
+        if set(derivation.asked) & set(derivation.givens.values()):
             continue
-        if any(slip.shows_at_the_end for slip in derivation.slips()):
+        if any(wrong.fails_statement for wrong in derivation.wrong_steps()):
             return derivation
 
 
 def draw_nonzero(rng: random.Random, largest: int) -> int:
     """A number other than 0 whose size is at most `largest`."""
     return rng.choice((-1, 1)) * rng.randint(1, largest)
-
-
-def _holds(statement: str, values: Mapping[str, Fraction]) -> bool:
-    """Whether a check passes; one that cannot be worked out fails."""
-    try:
-        return judge(statement, values).holds
-    except ExpressionError:
-        return False

@@ -78,6 +78,14 @@ def judge(statement: str, values: Mapping[str, Fraction] | None = None) -> Verdi
     return Verdict(holds=not failure, failure=failure, sides=tuple(sides))
 
 
+def holds(statement: str, values: Mapping[str, Fraction]) -> bool:
+    """Whether a statement is true for `values`; one that cannot be worked out is not."""
+    try:
+        return judge(statement, values).holds
+    except ExpressionError:
+        return False
+
+
 def read_bindings(text: str) -> dict[str, Side]:
     """`x=5, y=(20-5)/3` as values by name. Raises ExpressionError."""
     bindings: dict[str, Side] = {}

@@ -17,6 +17,7 @@ from components.agent.messages import ToolCall, ToolSpec
 from components.tasks.math.expressions import (
     ExpressionError,
     Side,
+    holds,
     judge,
     read_bindings,
     show,
@@ -93,11 +94,7 @@ class MathEnvironment(ToolEnvironment):
 
     def fits(self, statement: str, values: dict[str, Fraction]) -> bool:
         """Whether `values` were put to a check and satisfy `statement`, the task's own and not the caller's."""
-        tried = any(values.items() <= check.values.items() for check in self.checked)
-        try:
-            return tried and judge(statement, values).holds
-        except ExpressionError:
-            return False
+        return any(values.items() <= check.values.items() for check in self.checked) and holds(statement, values)
 
 
 def evaluate_call(expression: str) -> ToolCall:

@@ -30,16 +30,16 @@ class Expectation:
     """What the right answer is.
 
     `end` is the hash of the reference end state. `grounds` are (key, word): a refusal names the word of one of them,
-    whose row it has seen. `seen` are keys whose rows must have been shown. `says` are words the answer must hold and
-    `silent_on` words it must not.
+    whose row it has seen. `seen` are keys whose rows must have been shown. The answer holds all `required_words` and
+    none of `forbidden_words`.
     """
 
     verdict: Verdict
     end: str
     grounds: tuple[tuple[str, str], ...] = ()
     seen: tuple[str, ...] = ()
-    says: tuple[str, ...] = ()
-    silent_on: tuple[str, ...] = ()
+    required_words: tuple[str, ...] = ()
+    forbidden_words: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Expectation:
@@ -48,8 +48,8 @@ class Expectation:
             end=tree["end"],
             grounds=tuple((key, word) for key, word in tree["grounds"]),
             seen=tuple(tree["seen"]),
-            says=tuple(tree["says"]),
-            silent_on=tuple(tree["silent_on"]),
+            required_words=tuple(tree["required_words"]),
+            forbidden_words=tuple(tree["forbidden_words"]),
         )
 
 
@@ -96,7 +96,7 @@ class WorldEnvironment(ToolEnvironment):
         words = re.findall(r"\w+", answer.casefold())
         if words[:1] != [wanted.verdict] or state_hash(self.database) != wanted.end:
             return False
-        if not {word.casefold() for word in wanted.says} <= set(words) or set(wanted.silent_on) & set(words):
+        if not set(wanted.required_words) <= set(words) or set(wanted.forbidden_words) & set(words):
             return False
         if not self.shown.issuperset(wanted.seen):
             return False
@@ -132,7 +132,7 @@ class WorldEnvironment(ToolEnvironment):
         if self.fault is not None and self.fault.tool == action.tool and self.fault.strikes_after(self.struck):
             if self.fault.form == "error":
                 self.struck += 1
-                return Observation(status="error", content=self.fault.says, origin="injected_fault")
+                return Observation(status="error", content=self.fault.text, origin="injected_fault")
             if self.fault.form == "drift":
                 undashed = self._undashed(action)
                 if undashed is None:
@@ -146,7 +146,7 @@ class WorldEnvironment(ToolEnvironment):
             outcome = write(self.dialect.world, action, self.database, enforce=self.enforced)
         if outcome.status != "ok":
             self.denied = self.denied or outcome.status == "denied"
-            return Observation(status=outcome.status, content=outcome.says)
+            return Observation(status=outcome.status, content=outcome.text)
         if not self.confirms:
             return Observation(status="ok", content=ACCEPTED)
         return Observation(status="ok", content=written(self.dialect, outcome.touched, self.database))

@@ -36,14 +36,14 @@ CLASSES: tuple[tuple[Form, Visibility, Persistence], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is wrong with `tool`. A transient fault strikes `strikes` times; `says` is the text of an error."""
+    """What is wrong with `tool`. A transient fault strikes `strikes` times; `text` is that of an error."""
 
     tool: str
     form: Form
     visibility: Visibility
     persistence: Persistence
     strikes: int = 0
-    says: str = ""
+    text: str = ""
 
     def strikes_after(self, struck: int) -> bool:
         """Whether the fault strikes once more after having struck so many times."""
@@ -56,7 +56,7 @@ class Fault:
         return self.form in ("drift", "none") or self.persistence == "transient"
 
 
-def declared(fault: Fault | None) -> TaskFault | None:
+def task_fault(fault: Fault | None) -> TaskFault | None:
     """What the record of an episode says of it."""
     if fault is None or fault.form == "none":
         return None
@@ -67,14 +67,14 @@ def draw_fault(rng: random.Random, tool: str) -> Fault:
     """Classes equally often. An error that lasts says so in half of the cases; in the other it looks like a passing
     one, so that only trying again tells."""
     form, visibility, persistence = rng.choice(CLASSES)
-    strikes, says = 0, ""
+    strikes, text = 0, ""
     if form == "error":
         final = persistence == "permanent" and rng.random() < 0.5
-        says = rng.choice(FINAL if final else PASSING)
+        text = rng.choice(FINAL if final else PASSING)
         strikes = rng.randint(1, 2) if persistence == "transient" else 0
     elif form == "no_op" and persistence == "transient":
         strikes = 1
-    return Fault(tool=tool, form=form, visibility=visibility, persistence=persistence, strikes=strikes, says=says)
+    return Fault(tool=tool, form=form, visibility=visibility, persistence=persistence, strikes=strikes, text=text)
 
 
 def dashed(key: str) -> str:

@@ -33,21 +33,20 @@ class Outcome:
     """What a write brought: the keys it changed, or why it changed nothing."""
 
     status: Status
-    says: str = ""
+    text: str = ""
     touched: tuple[str, ...] = ()
 
 
 def write(world: World, action: Action, store: Store, *, enforce: bool = True) -> Outcome:
     """Run a write. Nothing changes unless all holds; policies are looked at only where the world enforces them."""
-    tool = world.tools[action.tool]
-    assert isinstance(tool, Write)
+    tool = world.write(action.tool)
     fault = unmet(world, tool, action.arguments, store)
     if fault:
-        return Outcome(status="error", says=fault)
+        return Outcome(status="error", text=fault)
     if enforce:
         policy = forbidden(world, tool, action.arguments, store)
         if policy:
-            return Outcome(status="denied", says=f"{policy.rule} ({_fact(world, policy, action.arguments, store)})")
+            return Outcome(status="denied", text=f"{policy.rule} ({_fact(world, policy, action.arguments, store)})")
     return Outcome(status="ok", touched=_apply(world, tool, action.arguments, store))
 
 

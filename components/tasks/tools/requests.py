@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.tasks.tools.interpreter import after, forbidden, unmet, write
-from components.tasks.tools.planner import plan_reads, plan_writes
+from components.tasks.tools.planner import keys_of, plan_reads, plan_writes
 from components.tasks.tools.schema import Action, Column, Row, Rows, Table, Value, World, Write
 
 _FIRST_DAY = datetime.date(2026, 3, 2)
@@ -131,7 +131,7 @@ def nameable(world: World, rows: Mapping[str, Row], action: Action) -> bool:
     return True
 
 
-def say_request(rng: random.Random, world: World, request: Request, *, without: str = "") -> str:
+def describe_request(rng: random.Random, world: World, request: Request, *, without: str = "") -> str:
     """The prompt: the place, what is wanted, how to answer. `without` is the parameter that is left out."""
     bare = rng.random() < 0.5
     sentences = [_sentence(rng, world, request, action, bare, without) for action in request.actions]
@@ -155,17 +155,11 @@ def name_of(world: World, rows: Mapping[str, Row], key: str, *, bare: bool = Tru
     return f"the {table.noun} of {name_of(world, rows, str(rows[key][table.owner]))}"
 
 
-def reads_for(world: World, request: Request) -> list[Action]:
+def reads_for(world: World, request: Request) -> tuple[Action, ...]:
     """The reads by which the rows a request names are found; none where it names ids."""
     if not request.by_name:
-        return []
-    keys = [
-        value
-        for action in request.actions
-        for value in action.arguments.values()
-        if isinstance(value, str) and value in request.rows
-    ]
-    return plan_reads(world, request.rows, list(dict.fromkeys(keys)))
+        return ()
+    return tuple(plan_reads(world, request.rows, keys_of(world, request.actions)))
 
 
 def show_action(world: World, key: str) -> Action:

@@ -6,10 +6,10 @@ dictionaries and the environment's SQLite obey the same rules. Reads follow from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Value = str | int | None
 Row = dict[str, Value]
@@ -173,10 +173,10 @@ class Write:
     policies: tuple[Policy, ...] = ()
 
     @property
-    def changed_arg(self) -> str | None:
-        """The argument whose row the tool changes first, where it can be read back by its key."""
+    def changed_arg(self) -> str:
+        """The argument whose row the tool changes first and which can be read back by its key; "" where there is none."""
         first = self.effects[0]
-        return first.arg if isinstance(first, Change) else None
+        return first.arg if isinstance(first, Change) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +188,10 @@ class Read:
     table: Table
     param: Param
     column: str = ""
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        return (self.param,)
 
 
 Tool = Read | Write
@@ -219,6 +223,17 @@ class World:
     def by_prefix(self) -> dict[str, Table]:
         return {table.prefix: table for table in self.tables}
 
+    def write(self, name: str) -> Write:
+        """The write of this name."""
+        tool = self.tools[name]
+        assert isinstance(tool, Write)
+        return tool
+
+    def offering(self, names: Container[str]) -> World:
+        """The world with only those writes; its reads follow from its tables."""
+        writes = tuple(tool for tool in self.writes if tool.name in names)
+        return World(name=self.name, setting=self.setting, tables=self.tables, writes=writes)
+
     def table_of(self, key: str) -> Table | None:
         """The table a key belongs to by its letters, or None."""
         return self.by_prefix.get(key.rstrip("0123456789"))
@@ -230,6 +245,18 @@ class Action:
 
     tool: str
     arguments: Mapping[str, Value]
+
+    def with_argument(self, name: str, value: Value) -> Action:
+        """The same call with another value for one argument."""
+        return Action(tool=self.tool, arguments={**self.arguments, name: value})
+
+
+class Fact(NamedTuple):
+    """What a column of a row holds."""
+
+    key: str
+    column: str
+    value: Value
 
 
 def combine(*worlds: World) -> World:

@@ -12,19 +12,20 @@ from hypothesis import strategies as st
 from components.agent.environment import Observation
 from components.agent.messages import ToolCall
 from components.sandbox import Result, probe
-from components.tasks.code.bench import TestBench
-from components.tasks.code.function_repair import CodeEnvironment, CodeRepairFamily, replace_line, show_run
-from components.tasks.code.programs import TEMPLATES, changed_lines, draw_program, mutants, write_tests
+from components.tasks.code.function_repair import FunctionEnvironment, FunctionRepairFamily, replace_line
+from components.tasks.code.operators import OPERATORS
+from components.tasks.code.programs import TEMPLATES, draw_program, program_mutations, write_tests
+from components.tasks.code.report import read_report, show_first_failure
 
 contained = pytest.mark.skipif(not probe().holds_untrusted_code, reason="the kernel grants no namespaces")
 
 
 @pytest.fixture(scope="module")
-def family() -> CodeRepairFamily:
-    return CodeRepairFamily()
+def family() -> FunctionRepairFamily:
+    return FunctionRepairFamily()
 
 
-def call(environment: CodeEnvironment, name: str, **arguments: object) -> Observation:
+def call(environment: FunctionEnvironment, name: str, **arguments: object) -> Observation:
     return environment.execute(ToolCall(name=name, arguments=arguments))
 
 
@@ -35,9 +36,15 @@ def test_programs_and_their_mutants(seed: int, split: str) -> None:
     assert program.source == ast.unparse(ast.parse(program.source)) + "\n"
     assert 2 <= len(program.source.splitlines()) <= 8
     assert len({repr(arguments) for arguments, _ in program.cases}) == len(program.cases)
-    found = mutants(program.source)
-    assert len(set(found)) == len(found) >= 2
-    assert all(len(changed_lines(program.source, mutant)) == 1 for mutant in found)
+    found = program_mutations(program.source)
+    sources = {mutation.apply(program.source) for mutation in found}
+    assert len(sources) == len(found) >= 2 and program.source not in sources
+    for mutation in found:
+        changed = mutation.apply(program.source)
+        assert changed == ast.unparse(ast.parse(changed)) + "\n"
+        pairs = zip(program.source.splitlines(), changed.splitlines(), strict=True)
+        assert [number for number, (old, new) in enumerate(pairs, start=1) if old != new] == [mutation.line]
+        assert mutation.operator in OPERATORS
 
 
 def test_templates_do_not_cross_the_split() -> None:
@@ -53,10 +60,10 @@ def test_templates_do_not_cross_the_split() -> None:
 @contained
 @pytest.mark.parametrize("split", ["train", "heldout"])
 @pytest.mark.parametrize("wrong_branch", [False, True])
-def test_the_oracle_repairs_what_is_really_broken(family: CodeRepairFamily, split: str, wrong_branch: bool) -> None:
+def test_the_oracle_repairs_what_is_really_broken(family: FunctionRepairFamily, split: str, wrong_branch: bool) -> None:
     for seed in range(2):
         task = family.sample(seed, split)  # type: ignore[arg-type]
-        assert task == CodeRepairFamily(bench=family.bench).sample(seed, split)  # type: ignore[arg-type]
+        assert task == FunctionRepairFamily(family.runner).sample(seed, split)  # type: ignore[arg-type]
         environment = family.start(task)
         assert not environment.verify("It is fixed.")
         oracle = family.oracle(task, random.Random(seed), wrong_branch)
@@ -69,11 +76,11 @@ def test_the_oracle_repairs_what_is_really_broken(family: CodeRepairFamily, spli
 
 
 @contained
-def test_observations_are_what_pytest_says(family: CodeRepairFamily) -> None:
+def test_observations_are_what_pytest_says(family: FunctionRepairFamily) -> None:
     source = "def add(a, b):\n    return a - b\n"
     tests = write_tests("add", (((2, 3), 5), ((2, 0), 2), ((1, 1), 2)))
-    environment = CodeEnvironment(
-        tools=family.sample(0, "train").tools, bench=family.bench, source=source, tests=tests, hidden_tests=tests
+    environment = FunctionEnvironment(
+        tools=family.sample(0, "train").tools, runner=family.runner, source=source, tests=tests, hidden_tests=tests
     )
     assert call(environment, "run_tests").content == "assert -1 == 5\nwhere -1 = add(2, 3)\n2 failed, 1 passed"
     assert call(environment, "read_file", path="task.py").content == "1 def add(a, b):\n2     return a - b"
@@ -98,12 +105,11 @@ def test_observations_are_what_pytest_says(family: CodeRepairFamily) -> None:
         "return {(2, 3): 5, (2, 0): 2, (1, 1): 2}.get((a, b))",
     ],
 )
-def test_hidden_tests_cannot_be_cheated(family: CodeRepairFamily, line: str) -> None:
+def test_hidden_tests_cannot_be_cheated(family: FunctionRepairFamily, line: str) -> None:
     visible = (((2, 3), 5), ((2, 0), 2), ((1, 1), 2))
-    bench = TestBench()
-    environment = CodeEnvironment(
+    environment = FunctionEnvironment(
         tools=family.sample(0, "train").tools,
-        bench=bench,
+        runner=family.runner,
         source="def add(a, b):\n    return a - b\n",
         tests=write_tests("add", visible),
         hidden_tests=write_tests("add", (*visible, ((7, 8), 15))),
@@ -115,22 +121,22 @@ def test_hidden_tests_cannot_be_cheated(family: CodeRepairFamily, line: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "said"),
+    ("result", "status", "text"),
     [
         (Result(ending="timeout", exit_code=None, completed=False, output="", truncated=False), "timeout", "too long"),
         (Result(ending="lost", exit_code=None, completed=False, output="", truncated=False), "error", "lost"),
         (Result(ending="exited", exit_code=0, completed=False, output="", truncated=False), "ok", "before its report"),
         (
             Result(ending="exited", exit_code=1, completed=True, truncated=False,
-                   output="E   assert <m.A object at 0x7f12> == 1\n/job/task.py\n1 failed in 0.31s\n"),
+                   output="_ test_1 _\nE   assert <m.A object at 0x7f12> == 1\n/job/task.py\n1 failed in 0.31s\n"),
             "ok",
             "assert <m.A object at 0x> == 1\n1 failed",
         ),
     ],
 )  # fmt: skip
-def test_runs_are_shown_without_times_and_places(result: Result, status: str, said: str) -> None:
-    shown = show_run(result)
-    assert shown.status == status and said in shown.content and "0.31" not in shown.content
+def test_runs_are_shown_without_times_and_places(result: Result, status: str, text: str) -> None:
+    shown = show_first_failure(read_report(result))
+    assert shown.status == status and text in shown.content and "0.31" not in shown.content
 
 
 def test_an_edited_line_keeps_its_indentation() -> None:

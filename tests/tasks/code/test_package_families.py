@@ -8,49 +8,48 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.agent.environment import Observation, Split
+from components.agent.environment import Environment, Observation, Split, TaskFamily
 from components.agent.episode_loop import run_episodes
 from components.agent.messages import ToolCall
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.core.errors import BadInput
 from components.sandbox import probe
 from components.tasks.code.catalogue import PACKAGES, Suite
-from components.tasks.code.families import package_families
-from components.tasks.code.family import PackageFamily
-from components.tasks.code.mutants import Workshop, draws
+from components.tasks.code.environment import PackageEnvironment
+from components.tasks.code.families import families
+from components.tasks.code.mutants import draw_mutant, healthy
 from components.tasks.code.packages import definitions, load_package
-from components.tasks.code.tools import PackageEnvironment
+from components.tasks.code.runner import TestRunner
 from components.trajectories.checks.record import RECORD_CHECKS
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
 
 pytestmark = pytest.mark.skipif(not probe().holds_untrusted_code, reason="the kernel grants no namespaces")
 SEEDS = range(4)
-FAMILIES = {family.name: family for family in package_families()}
+FAMILIES = {family.name: family for family in families() if family.name != "code_repair"}
 HELD_OUT = {spec.name for spec in PACKAGES if spec.split == "heldout"}
 
 
 @pytest.fixture(params=sorted(FAMILIES))
-def family(request: pytest.FixtureRequest) -> PackageFamily:
+def family(request: pytest.FixtureRequest) -> TaskFamily:
     return FAMILIES[request.param]
 
 
-def call(environment: PackageEnvironment, name: str, **arguments: object) -> Observation:
+def call(environment: Environment, name: str, **arguments: object) -> Observation:
     return environment.execute(ToolCall(name=name, arguments=arguments))
 
 
 @pytest.fixture
 def broken_first() -> PackageEnvironment:
     """toolz, whose `first` gives nothing."""
-    family = next(iter(FAMILIES.values()))
     package = load_package("toolz")
     source = package.files["toolz/itertoolz.py"]
     suite = next(suite for suite in package.spec.suites if suite.tests == "toolz/tests/test_itertoolz.py")
     broken = source.replace("return next(iter(seq))", "return None", 1)
     assert broken != source
     return PackageEnvironment(
-        tools=FAMILIES["code_package_repair"].tools,
-        workshop=family.workshop,
+        tools=FAMILIES["code_package_repair"].sample(0, "train").tools,
+        runner=TestRunner(),
         package=package,
         suite=suite,
         changed={"toolz/itertoolz.py": broken},
@@ -71,13 +70,14 @@ def test_records_pass_every_check_and_happen_again(seed: int, name: str, wrong_b
     assert "/job" not in shown and "site-packages" not in shown and ".git" not in shown
 
 
-def test_records_happen_again_where_nothing_is_remembered(family: PackageFamily) -> None:
+def test_records_happen_again_where_nothing_is_remembered(family: TaskFamily) -> None:
     record = Synthesizer(dict(FAMILIES), "x").episode(family.name, 0, 1.0)
-    assert replay(record, {family.name: type(family)(Workshop())}) is None
+    fresh = {one.name: one for one in families()}  # with a runner of their own
+    assert replay(record, {family.name: fresh[family.name]}) is None
 
 
 @pytest.mark.parametrize("split", ["train", "heldout"])
-def test_oracles_succeed_and_baselines_do_not(family: PackageFamily, split: Split) -> None:
+def test_oracles_succeed_and_baselines_do_not(family: TaskFamily, split: Split) -> None:
     tasks = [family.sample(seed, split) for seed in SEEDS]
     assert {task.payload["package"] in HELD_OUT for task in tasks} == {split == "heldout"}
     policies = (OraclePolicy(FAMILIES), NoOpPolicy(), RandomToolPolicy(0))
@@ -95,7 +95,7 @@ def test_an_issue_does_not_name_the_place(name: str) -> None:
         task = family.sample(seed, "train")
         assert task == family.sample(seed, "train")
         words = task.prompt.replace(task.payload.get("failed") or " ", "")
-        if task.payload.get("told") is None:
+        if not task.payload["quoted"]:
             assert f":{task.payload['line']}" not in words and task.payload["broken"].strip() not in words
             assert task.payload["module"] not in words
 
@@ -116,6 +116,7 @@ def test_a_function_is_named_once_and_only_after_its_line_was_shown() -> None:
     assert call(environment, "blame", path=path, function=function).status == "denied"
     wrong = family.start(task)
     call(wrong, "view", path=path, first=line, last=line)
+    assert isinstance(wrong, PackageEnvironment)
     others = [found.qualname for found in definitions(wrong.files[path]) if not found.is_class]
     assert call(wrong, "blame", path=path, function=next(name for name in others if name != function)).status == "ok"
     assert not wrong.verify(f"It is {function}.")
@@ -123,8 +124,8 @@ def test_a_function_is_named_once_and_only_after_its_line_was_shown() -> None:
 
 def test_nothing_held_out_is_drawn_for_training() -> None:
     rng = random.Random(0)
-    assert not {mutant.package for mutant in draws(rng, "train", 300)} & HELD_OUT
-    assert {mutant.package for mutant in draws(rng, "heldout", 100)} <= HELD_OUT
+    assert not {draw_mutant(rng, "train").package for _ in range(300)} & HELD_OUT
+    assert {draw_mutant(rng, "heldout").package for _ in range(100)} <= HELD_OUT
 
 
 def test_tools_tell_what_happened(broken_first: PackageEnvironment) -> None:
@@ -175,7 +176,6 @@ def test_cheats_do_not_count(broken_first: PackageEnvironment, path: str, old: s
 
 def test_a_package_that_is_broken_here_is_no_source_of_faults() -> None:
     package = load_package("toolz")
-    workshop = Workshop()
     missing = Suite(tests="toolz/tests/test_nowhere.py", modules=("toolz/itertoolz.py",))
     with pytest.raises(BadInput, match="does not pass here"):
-        workshop.healthy(package, missing.tests)
+        healthy(TestRunner(), package, missing.tests)

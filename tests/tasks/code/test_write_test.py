@@ -14,22 +14,23 @@ from hypothesis import strategies as st
 from components.agent.environment import Observation
 from components.agent.messages import ToolCall
 from components.sandbox import probe
-from components.tasks.code.calls import evaluate, free_names, neighbours, parameters_of, show, written_calls
 from components.tasks.code.catalogue import PACKAGES
-from components.tasks.code.mutants import Mutant, Workshop
+from components.tasks.code.evaluation import describe_outcome, evaluate, free_names
+from components.tasks.code.mutants import Mutant, judge
 from components.tasks.code.packages import is_test_file, load_package
-from components.tasks.code.telling import load_telling
+from components.tasks.code.runner import TestRunner
 from components.tasks.code.write_test import WriteTestFamily
-from components.tasks.code.writing import WriteTestEnvironment
-from components.tasks.code.written import compose, holds, importable, notices, refusal
+from components.tasks.code.written_tests import WriteTestEnvironment, compose, holds, importable, notices, refusal
+from components.tasks.code.wrong_versions import load_wrong_versions
 from components.trajectories.checks.record import RECORD_CHECKS
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
+from scripts.code_calls import neighbours, parameters_of, written_calls
 from scripts.find_code_survivors import load_survivors
 
 pytestmark = pytest.mark.skipif(not probe().holds_untrusted_code, reason="the kernel grants no namespaces")
-WORKSHOP = Workshop()
-FAMILY = WriteTestFamily(WORKSHOP)
+RUNNER = TestRunner()
+FAMILY = WriteTestFamily(RUNNER)
 SLOW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = "from toolz.itertoolz import first\n\n\ndef test_first():\n    assert first([1, 2]) == 1\n"
 
@@ -46,8 +47,8 @@ def first_of_toolz() -> WriteTestEnvironment:
     wrong = [source.replace("return next(iter(seq))", text, 1) for text in ("return list(seq)[1]", "return None")]
     assert source not in wrong
     return WriteTestEnvironment(
-        tools=FAMILY.tools,
-        workshop=WORKSHOP,
+        tools=FAMILY.sample(0, "train").tools,
+        runner=RUNNER,
         package=package,
         suite=package.spec.suites[0],
         changed={},
@@ -93,17 +94,17 @@ def test_a_task_tells_neither_the_wrong_versions_nor_their_lines(seed: int, spli
 @settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_shipped_calls_tell_what_they_are_said_to_tell(data: st.DataObject) -> None:
-    row = data.draw(st.sampled_from(load_telling()))
+    row = data.draw(st.sampled_from(load_wrong_versions()))
     package = load_package(row.package)
     shipped = data.draw(st.sampled_from(row.calls))
-    outcomes = evaluate(WORKSHOP.bench, package.files, row.package, row.module, [shipped.expression], watch=False)
+    outcomes = evaluate(RUNNER, package.files, row.module, [shipped.expression])
     assert outcomes is not None
-    shown = show(outcomes[0])
+    shown = describe_outcome(outcomes[0])
     assert shown is not None
     text = compose(package, row.module, "call", [(shipped.expression, shown)])
-    assert refusal(package, text) is None and holds(WORKSHOP, package, text)
+    assert refusal(package, text) is None and holds(RUNNER, package, text)
     for number in range(len(row.versions)):
-        assert notices(WORKSHOP, package, row.changed(number), text) == (number in shipped.notices)
+        assert notices(RUNNER, package, row.changed(number), text) == (number in shipped.notices)
 
 
 @settings(max_examples=3, deadline=None)
@@ -113,7 +114,7 @@ def test_survivors_pass_the_tests_of_their_package(data: st.DataObject) -> None:
     suites = [suite for suite in load_package(survivor.package).spec.suites if survivor.module in suite.modules]
     for suite in suites:
         mutant = Mutant(package=survivor.package, suite=suite, module=survivor.module, mutation=survivor.mutation)
-        assert WORKSHOP.judge(mutant)[0] == "survived"
+        assert judge(RUNNER, mutant)[0] == "survived"
 
 
 def test_a_test_counts_once_it_holds_notices_all_and_is_submitted(first_of_toolz: WriteTestEnvironment) -> None:
@@ -198,8 +199,8 @@ def test_what_a_test_may_import_is_defined_by_the_package() -> None:
     assert not {"inspect", "partial", "itertoolz"} & names.keys()
 
 
-def test_wrong_ways_differ() -> None:
-    """Over some tasks each of the three slips is taken."""
+def test_mistakes_differ() -> None:
+    """Over some tasks each of the three mistakes is made."""
     seen = set()
     for seed in range(10):
         task = FAMILY.sample(seed, "train")

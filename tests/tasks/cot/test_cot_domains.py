@@ -12,7 +12,7 @@ import pytest
 from components.core.seeding import named_rng
 from components.tasks.cot.dates import WEEKDAYS, Dates
 from components.tasks.cot.elimination import Elimination
-from components.tasks.cot.families import cot_families
+from components.tasks.cot.families import families as cot_families
 from components.tasks.cot.family import CotFamily
 from components.tasks.cot.puzzles import WordedElimination
 from components.tasks.cot.route import Route

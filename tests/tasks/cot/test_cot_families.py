@@ -72,12 +72,12 @@ def test_the_wrong_thought_stands_in_the_wrong_turn_alone(name: str) -> None:
     for seed in range(SEEDS):
         task = FAMILIES[name].sample(seed, "train")
         deductions = _problem(name, task).deductions(random.Random(0))
-        wrong = {mistake.says for step in deductions for mistake in step.mistakes} - {step.says for step in deductions}
+        wrong = {mistake.text for step in deductions for mistake in step.mistakes} - {step.text for step in deductions}
         for step, _ in oracle_steps(FAMILIES[name], task, True):
             thought = f"{step.analysis} {step.plan}".lower()
-            said = [says for says in wrong if f"{says.lower()}." in thought or f"{says.lower()}," in thought]
-            assert step.label == "wrong" or not said, thought
-            met += bool(said)
+            found = [text for text in wrong if f"{text.lower()}." in thought or f"{text.lower()}," in thought]
+            assert step.label == "wrong" or not found, thought
+            met += bool(found)
     assert met > SEEDS / 2
 
 

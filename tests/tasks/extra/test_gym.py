@@ -24,9 +24,9 @@ from components.tasks.extra.gym.families import absent as absent_gym
 from components.tasks.extra.gym.families import families as gym_families
 from components.tasks.extra.gym.family import GymFamily, result_of
 from components.tasks.extra.gym.sheet import Worked
-from components.tasks.extra.gym.worksheet import Filled
+from components.tasks.extra.gym.worksheet import Worksheet
 from components.tasks.kit.registry import choose_families
-from components.tasks.math.basic import GCD, LINEAR
+from components.tasks.math.schemas import FAMILY_SCHEMAS
 from components.tasks.math.solve import MAX_TURNS
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
@@ -43,9 +43,9 @@ SEEDS = 30
 installed = pytest.mark.skipif(LACKING is not None, reason=f"reasoning-gym {LACKING}")
 
 
-def _lesson(name: str, index: int) -> Worked | Filled:
+def _lesson(name: str, index: int) -> Worked | Worksheet:
     lesson = GYM[name].lesson(GYM[name].source.item(index))
-    assert isinstance(lesson, Worked | Filled)
+    assert isinstance(lesson, Worked | Worksheet)
     return lesson
 
 
@@ -86,11 +86,11 @@ def test_our_answer_scores_full_and_another_does_not(name: str) -> None:
     for seed in range(SEEDS):
         index = GYM[name].sample(seed, "train").payload["index"]
         item, lesson, source = GYM[name].source.item(index), _lesson(name, index), GYM[name].source
-        assert "answer" not in item.facts and source.score(lesson.answer, item) == 1.0
-        others = {other for other in answers if _plain(other) != _plain(lesson.answer)}
-        for wrong in {"", "nothing", f"7{lesson.answer}", *others}:
+        assert "answer" not in item.facts and source.score(lesson.result, item) == 1.0
+        others = {other for other in answers if _plain(other) != _plain(lesson.result)}
+        for wrong in {"", "nothing", f"7{lesson.result}", *others}:
             assert source.score(wrong, item) < 1.0, (item.question, wrong)
-        answers.add(lesson.answer)
+        answers.add(lesson.result)
 
 
 @installed
@@ -141,32 +141,32 @@ def test_a_right_answer_counts_only_after_its_derivation(name: str) -> None:
     for seed in range(SEEDS):
         task = GYM[name].sample(seed, "heldout")
         lesson, environment = _lesson(name, task.payload["index"]), GYM[name].start(task)
-        assert not environment.verify(lesson.answer) and not environment.verify(f"Answer: {lesson.answer}")
-        if isinstance(lesson, Filled):
-            lines = [f"{line.left}: {line.right}" for line in lesson.sheet.lines]
+        assert not environment.verify(lesson.result) and not environment.verify(f"Answer: {lesson.result}")
+        if isinstance(lesson, Worksheet):
+            lines = [f"{line.left}: {line.right}" for line in lesson.lines]
             seen = environment.execute(ToolCall(name="check_steps", arguments={"steps": lines[-1:]}))
-            assert "comes first" in seen.content and not environment.verify(lesson.answer)
+            assert "comes first" in seen.content and not environment.verify(lesson.result)
             environment.execute(ToolCall(name="check_steps", arguments={"steps": lines}))
-            assert environment.verify(lesson.answer) and environment.verify(f"So.\nAnswer: {lesson.answer}")
-            assert not environment.verify(f"{lesson.answer} 1")
+            assert environment.verify(lesson.result) and environment.verify(f"So.\nAnswer: {lesson.result}")
+            assert not environment.verify(f"{lesson.result} 1")
 
 
 @installed
 @pytest.mark.parametrize("name", NAMES)
-def test_every_misconception_has_a_name_and_its_check_fails(name: str) -> None:
+def test_every_wrong_step_has_a_name_and_its_check_fails(name: str) -> None:
     met: set[str] = set()
     for seed in range(SEEDS):
         lesson = _lesson(name, GYM[name].sample(seed, "train").payload["index"])
         if isinstance(lesson, Worked):
-            met |= {slip.misconception.name for slip in lesson.derivation.slips()}
+            met |= {step.rule.name for step in lesson.derivation.wrong_steps()}
         else:
             known: list[tuple[str, str]] = []
-            for step in lesson.sheet.deductions(random.Random(seed)):
+            for step in lesson.deductions(random.Random(seed)):
                 for mistake in step.mistakes:
-                    reason = lesson.sheet.refute(lesson.sheet.read(mistake.claim), known)
+                    reason = lesson.refute(lesson.read(mistake.claim), known)
                     assert reason, mistake.claim
                     met.add(mistake.name)
-                left, right = lesson.sheet.read(step.claim)
+                left, right = lesson.read(step.claim)
                 known.append((left, right))
     assert len(met) >= 2, met
 
@@ -189,7 +189,8 @@ def test_splits_ask_different_things(name: str) -> None:
 def test_no_problem_of_mathematics_is_asked() -> None:
     """A problem belongs to one split for good, in every family: so ours are others than those of `mathematics`."""
     rng = random.Random(0)
-    for name, schemas in {"gym_gcd": GCD[:-1], "gym_lcm": GCD[-1:], "gym_simple_equations": LINEAR[:1]}.items():
+    gcd, linear = FAMILY_SCHEMAS["math_gcd"], FAMILY_SCHEMAS["math_linear"]
+    for name, schemas in {"gym_gcd": gcd[:-1], "gym_lcm": gcd[-1:], "gym_simple_equations": linear[:1]}.items():
         theirs = [schema.draw(rng) for schema in schemas for _ in range(200)]
         largest = max(givens["a"] for givens in theirs)
         for seed in range(SEEDS):

@@ -1,4 +1,4 @@
-"""Every step's recheck holds, every misconception's executed check fails, answers agree with brute force."""
+"""Every step's recheck holds, every wrong rule's executed check fails, answers agree with brute force."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from components.agent.environment import Observation, Split
 from components.agent.messages import ToolCall
 from components.tasks.math.derivation import Derivation, Schema, draw_derivation
 from components.tasks.math.expressions import show
-from components.tasks.math.families import SCHEMAS
-from components.tasks.math.rules import ROOT, is_of
+from components.tasks.math.rules import RULES, is_of
+from components.tasks.math.schemas import SCHEMAS
 from components.tasks.math.solve import SolveEnvironment, contradicts
 from components.tasks.math.tools import CHECK, EVALUATE, check_call, evaluate_call
 
 SPLITS: tuple[Split, ...] = ("train", "heldout")
-BY_NAME = {schema.name: schema for schema in SCHEMAS}
 problems = st.builds(
     lambda schema, seed, split: draw_derivation(schema, random.Random(seed), split),
-    st.sampled_from(SCHEMAS),
+    st.sampled_from(list(SCHEMAS.values())),
     st.integers(0, 2**32),
     st.sampled_from(SPLITS),
 )
 
 
 def _executed(call: ToolCall) -> Observation:
-    return SolveEnvironment(tools=(EVALUATE, CHECK)).execute(call)
+    derivation = Derivation(schema=SCHEMAS["linear"], givens={"a": 3, "b": 5, "c": 20})
+    return SolveEnvironment(tools=(EVALUATE, CHECK), derivation=derivation).execute(call)
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,33 +54,33 @@ def test_every_step_rechecks_and_has_its_type(derivation: Derivation) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(problems)
-def test_every_slip_really_fails_when_executed(derivation: Derivation) -> None:
-    slips = list(derivation.slips())
-    assert any(slip.shows_at_the_end for slip in slips)
-    for slip in slips:
-        assert slip.local or slip.shows_at_the_end
-        if slip.local:
-            step = derivation.schema.step(slip.node)
-            known = {name: value for name, value in derivation.values.items() if name != slip.node}
-            seen = _executed(evaluate_call(derivation.written(slip.compute, known)))
-            assert (seen.status == "ok") == (slip.value is not None)
-            if slip.value is not None:
-                statement = derivation.written(step.check, known, symbols=(slip.node,))
-                assert contradicts(_executed(check_call(statement, {slip.node: seen.content})))
-        if slip.shows_at_the_end:
-            where = {name: derivation.written(name, {}, slip=slip) for name in derivation.schema.asked}
+def test_every_wrong_step_really_fails_when_executed(derivation: Derivation) -> None:
+    found = list(derivation.wrong_steps())
+    assert any(wrong.fails_statement for wrong in found)
+    for wrong in found:
+        assert wrong.local or wrong.fails_statement
+        if wrong.local:
+            step = derivation.schema.step(wrong.node)
+            known = {name: value for name, value in derivation.values.items() if name != wrong.node}
+            seen = _executed(evaluate_call(derivation.written(wrong.compute, known)))
+            assert (seen.status == "ok") == (wrong.value is not None)
+            if wrong.value is not None:
+                statement = derivation.written(step.check, known, symbols=(wrong.node,))
+                assert contradicts(_executed(check_call(statement, {wrong.node: seen.content})))
+        if wrong.fails_statement:
+            where = {name: derivation.written(name, {}, wrong=wrong) for name in derivation.schema.asked}
             assert contradicts(_executed(check_call(derivation.statement, where)))
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
-def test_every_misconception_happens(schema: Schema) -> None:
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.name)
+def test_every_wrong_rule_happens(schema: Schema) -> None:
     """None is declared that never is wrong."""
     seen = set()
     for seed in range(60):
         derivation = draw_derivation(schema, random.Random(seed), "train")
-        seen |= {(slip.node, slip.misconception.name, slip.local) for slip in derivation.slips()}
-    declared = {(step.output, wrong.name, True) for step in schema.steps for wrong in step.rule.misconceptions}
-    assert seen >= {(schema.asked[0], wrong.name, False) for wrong in schema.misconceptions}
+        seen |= {(step.node, step.rule.name, step.local) for step in derivation.wrong_steps()}
+    declared = {(step.output, wrong.name, True) for step in schema.steps for wrong in step.rule.wrong_rules}
+    assert seen >= {(schema.asked[0], wrong.name, False) for wrong in schema.wrong_rules}
     assert seen >= declared
 
 
@@ -130,15 +130,15 @@ BRUTE: dict[str, Callable[..., object]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_answers_agree_with_other_ways_to_find_them(name: str) -> None:
     for seed in range(25):
-        derivation = draw_derivation(BY_NAME[name], random.Random(seed), "train")
+        derivation = draw_derivation(SCHEMAS[name], random.Random(seed), "train")
         found = BRUTE[name](**derivation.givens)
         assert found is None or found == list(derivation.asked)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.name)
 def test_no_problem_is_in_both_splits_however_it_is_written(schema: Schema) -> None:
     rng = random.Random(1)
     for _ in range(40):
@@ -157,20 +157,20 @@ def test_no_problem_is_in_both_splits_however_it_is_written(schema: Schema) -> N
 
 
 def test_a_graph_whose_types_or_order_do_not_fit_is_no_schema() -> None:
-    quadratic = BY_NAME["quadratic"]
+    quadratic = SCHEMAS["quadratic"]
     with pytest.raises(AssertionError, match="before it is known"):
         replace(quadratic, steps=quadratic.steps[::-1])
     with pytest.raises(AssertionError, match="d is rational, not integer"):
-        steps = (replace(BY_NAME["together"].steps[0], output="d", inputs=("b",)), *quadratic.steps[1:])
+        steps = (replace(SCHEMAS["together"].steps[0], output="d", inputs=("b",)), *quadratic.steps[1:])
         replace(quadratic, steps=steps)
     with pytest.raises(AssertionError, match="two nodes"):
         replace(quadratic, steps=(quadratic.steps[0], *quadratic.steps))
     with pytest.raises(AssertionError):
-        replace(ROOT, check="out*out=e")
+        replace(RULES["square root"], check="out*out=e")
 
 
 def test_a_derivation_that_does_not_hold_says_what_is_wrong() -> None:
-    quadratic = BY_NAME["quadratic"]
+    quadratic = SCHEMAS["quadratic"]
     assert Derivation(schema=quadratic, givens={"b": 1, "c": 1}).faults() == ["-3 is negative and has no real root"]
     assert "r = " not in str(Derivation(schema=quadratic, givens={"b": 3, "c": 2}).faults())
     wrong = replace(quadratic, statement="x+y=b; x!=y")

@@ -11,8 +11,10 @@ from oracle_steps import edited_step, oracle_steps
 from components.agent.environment import Split, Task, TaskFamily
 from components.agent.episode_loop import run_episodes
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
+from components.tasks.math.answerable import AnswerableFamily
 from components.tasks.math.expressions import judge, read_bindings
 from components.tasks.math.families import families as mathematics_families
+from components.tasks.math.find_error import FindErrorFamily
 from components.tasks.math.solve import MAX_TURNS, SolveFamily, contradicts
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
@@ -169,27 +171,28 @@ def test_no_prompt_holds_its_answer(name: str) -> None:
 def test_an_accused_step_is_sound_and_the_wrong_one_is_not() -> None:
     """What `math_find_error` lists: one step fails its own check, or none."""
     family = FAMILIES["math_find_error"]
+    assert isinstance(family, FindErrorFamily)
     outcomes = set()
     for seed in range(200):
         task = family.sample(seed, "train")
-        work = family.work(task)  # type: ignore[attr-defined]
-        sound = [
-            judge(item.statement, {name: side.value for name, side in read_bindings(_bound(item.where)).items()}).holds
-            for item in work.listed
-        ]
-        assert [index for index, holds in enumerate(sound) if not holds] == ([] if work.wrong is None else [work.wrong])
-        assert all(f"Step {number}: " in task.prompt for number in range(1, len(work.listed) + 1))
-        outcomes.add(work.wrong)
+        written = family.written(task)
+        sound = [judge(item.statement, _bindings(item.where)).holds for item in written.steps]
+        wrong = [] if written.wrong_index is None else [written.wrong_index]
+        assert [index for index, holds in enumerate(sound) if not holds] == wrong
+        assert all(f"Step {number}: " in task.prompt for number in range(1, len(written.steps) + 1))
+        outcomes.add(written.wrong_index)
     assert outcomes >= {None, 0, 1, 2, 3}
 
 
-def _bound(where: dict[str, str]) -> str:
-    return ", ".join(f"{name}={text}" for name, text in where.items())
+def _bindings(where: dict[str, str]) -> dict[str, Fraction]:
+    bound = read_bindings(", ".join(f"{name}={text}" for name, text in where.items()))
+    return {name: side.value for name, side in bound.items()}
 
 
 def test_answerable_questions_have_all_three_outcomes_and_both_tools_come_in_any_order() -> None:
     family = FAMILIES["math_answerable"]
+    assert isinstance(family, AnswerableFamily)
     tasks = [family.sample(seed, "train") for seed in range(200)]
-    outcomes = {(task.payload["kind"], family.question(task).outcome) for task in tasks}  # type: ignore[attr-defined]
+    outcomes = {(task.payload["kind"], family.question(task).solvability) for task in tasks}
     assert len(outcomes) == 11
     assert {tuple(tool.name for tool in task.tools) for task in tasks} == {("evaluate", "check"), ("check", "evaluate")}

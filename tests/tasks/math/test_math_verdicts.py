@@ -10,14 +10,13 @@ from components.agent.environment import Environment, Task, TaskFamily
 from components.agent.messages import ToolCall
 from components.tasks.math.answerable import AnswerableFamily
 from components.tasks.math.derivation import Derivation
-from components.tasks.math.families import SCHEMAS
 from components.tasks.math.families import families as mathematics_families
-from components.tasks.math.find_error import ErrorEnvironment, list_steps
+from components.tasks.math.find_error import ErrorEnvironment, WrittenDerivation
+from components.tasks.math.schemas import SCHEMAS
 from components.tasks.math.solve import SolveFamily
 from components.tasks.math.tools import CHECK, EVALUATE, check_call, evaluate_call, read_numbers
 
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in mathematics_families()}
-SCHEMA = {schema.name: schema for schema in SCHEMAS}
 
 
 def _task(family: str, **payload: object) -> Task:
@@ -28,7 +27,7 @@ def _task(family: str, **payload: object) -> Task:
 
 def _solving(schema: str, **givens: int) -> Environment:
     family = next(
-        family for family in FAMILIES.values() if isinstance(family, SolveFamily) and schema in family.by_name
+        family for family in FAMILIES.values() if isinstance(family, SolveFamily) and SCHEMAS[schema] in family.schemas
     )
     return family.start(_task(family.name, schema=schema, givens=givens))
 
@@ -74,9 +73,9 @@ def test_two_values_in_their_order_or_in_any() -> None:
 
 def _judging(wrong: str | None) -> ErrorEnvironment:
     """3x + 5 = 20 as somebody solved it: t = 20+5 = 25, x = 25/3; or rightly."""
-    derivation = Derivation(schema=SCHEMA["linear"], givens={"a": 3, "b": 5, "c": 20})
-    slip = next((slip for slip in derivation.slips() if (slip.node, slip.misconception.name) == ("t", wrong)), None)
-    return ErrorEnvironment(tools=(EVALUATE, CHECK), work=list_steps(derivation, slip))
+    derivation = Derivation(schema=SCHEMAS["linear"], givens={"a": 3, "b": 5, "c": 20})
+    step = next((step for step in derivation.wrong_steps() if (step.node, step.rule.name) == ("t", wrong)), None)
+    return ErrorEnvironment(tools=(EVALUATE, CHECK), written=WrittenDerivation(derivation=derivation, wrong=step))
 
 
 def test_an_error_must_be_shown_and_mended() -> None:

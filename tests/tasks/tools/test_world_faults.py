@@ -11,8 +11,8 @@ from components.agent.policies import OraclePolicy
 from components.tasks.tools.environment import ACCEPTED, DRIFTED, WorldEnvironment
 from components.tasks.tools.faults import CLASSES, FINAL, Fault, Form, Persistence, dashed
 from components.tasks.tools.interpreter import after
-from components.tasks.tools.oracle import ACCEPTED_ATTEMPTS, ERROR_ATTEMPTS, Solver
 from components.tasks.tools.planner import plan_writes
+from components.tasks.tools.player import ACCEPTED_ATTEMPTS, ERROR_ATTEMPTS, Solver
 from components.tasks.tools.requests import show_action
 from components.tasks.tools.schema import Action, Write
 
@@ -35,7 +35,7 @@ def _read_back(environment: WorldEnvironment, solver: Solver) -> bool:
     """Whether the row that should change shows what it should."""
     (action,) = solver.writes
     tool = solver.world.tools[action.tool]
-    assert isinstance(tool, Write) and tool.changed_arg is not None
+    assert isinstance(tool, Write) and tool.changed_arg
     key = str(action.arguments[tool.changed_arg])
     wanted = after(solver.world, [action], solver.rows)
     assert wanted is not None
@@ -63,7 +63,7 @@ def test_an_explicit_transient_fault_passes() -> None:
         assert 1 <= strikes < ERROR_ATTEMPTS
         for _ in range(strikes):
             seen = _write(environment, solver)
-            assert (seen.status, seen.content) == ("error", task.payload["fault"]["says"])
+            assert (seen.status, seen.content) == ("error", task.payload["fault"]["text"])
             assert not environment.verify("Done.") and not environment.verify(_failed(solver)), "it would have passed"
         assert _write(environment, solver).status == "ok"
         assert environment.verify("Done.") and _read_back(environment, solver)
@@ -81,7 +81,7 @@ def test_an_explicit_permanent_fault_stays() -> None:
 
 
 def test_a_lasting_error_may_look_like_a_passing_one() -> None:
-    says = {task.payload["fault"]["says"] in FINAL for task in _tasks("error", "permanent")}
+    says = {task.payload["fault"]["text"] in FINAL for task in _tasks("error", "permanent")}
     assert says == {True, False}
 
 

@@ -67,7 +67,7 @@ def test_every_write_can_be_run_and_every_policy_can_forbid(world: World) -> Non
             for _ in range(10):
                 outcome = write(world, draw_action(rng, world, rows, tool), dict(rows))
                 outcomes.add(outcome.status)
-                rules |= {policy.rule for policy in tool.policies if outcome.says.startswith(policy.rule)}
+                rules |= {policy.rule for policy in tool.policies if outcome.text.startswith(policy.rule)}
         assert "ok" in outcomes
         assert rules == {policy.rule for policy in tool.policies}
 
@@ -94,9 +94,9 @@ def test_what_fails_changes_nothing(drawn: tuple[World, Rows, list[Action]]) -> 
         tool = world.tools[action.tool]
         assert isinstance(tool, Write)
         if outcome.status == "ok":
-            assert outcome.touched and not outcome.says
+            assert outcome.touched and not outcome.text
         else:
-            assert state == rows and outcome.says and not outcome.touched
+            assert state == rows and outcome.text and not outcome.touched
             assert (outcome.status == "error") == (unmet(world, tool, action.arguments, rows) is not None)
 
 

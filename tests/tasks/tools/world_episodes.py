@@ -13,9 +13,9 @@ from components.agent.episode_loop import Conversation
 from components.agent.messages import ToolCall, ToolSpec
 from components.agent.turns import compose_turn, turn_text
 from components.tasks.tools.environment import WorldEnvironment
-from components.tasks.tools.families import WorldFamily
 from components.tasks.tools.families import families as world_families
-from components.tasks.tools.oracle import Solver
+from components.tasks.tools.family import WorldFamily
+from components.tasks.tools.player import Solver
 from components.tasks.tools.registry import WORLDS
 from components.tasks.tools.requests import draw_action, populate
 from components.tasks.tools.schema import Action, Rows, World

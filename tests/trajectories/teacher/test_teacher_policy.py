@@ -15,7 +15,7 @@ from components.agent.environment import TaskFamily
 from components.agent.policies import oracle_turn
 from components.core.seeding import named_rng
 from components.sandbox import probe
-from components.tasks.code.function_repair import CodeRepairFamily
+from components.tasks.code.function_repair import FunctionRepairFamily
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
@@ -176,7 +176,7 @@ def test_an_issue_gives_nothing_away(text: str, kind: str | None) -> None:
 
 @pytest.mark.skipif(not probe().holds_untrusted_code, reason="this machine cannot contain untrusted code")
 def test_issues_are_written_from_what_the_tests_print(serve: Serve, tmp_path: Path) -> None:
-    family = CodeRepairFamily()
+    family = FunctionRepairFamily()
     families: Families = {family.name: family}
     records = [Synthesizer(families, "none").episode(family.name, seed, 0.0) for seed in range(2)]
 

@@ -10,25 +10,16 @@ from components.tasks.extra.gym.items import Item
 from components.tasks.extra.gym.sheet import Sheet, Worked
 from components.tasks.kit.wording import in_words
 from components.tasks.math.expressions import evaluate
-from components.tasks.math.rules import (
-    ADD,
-    DIVIDE_OUT,
-    LCM_FROM_GCD,
-    MOVE_TERM,
-    MULTIPLY,
-    SUBTRACT,
-    Misconception,
-    Rule,
-)
+from components.tasks.math.rules import RULES, WrongRule
 
-_RULES: dict[str, Rule] = {"+": ADD, "-": SUBTRACT, "*": MULTIPLY}
+_RULES = {"+": RULES["sum"], "-": RULES["difference"], "*": RULES["product"]}
 _INVERSE = {"+": "-", "-": "+", "*": "/"}
 _SMALLEST_FACTOR = 13  # equations with smaller ones are those of components.tasks.math
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 
 
-def _wrong(name: str, compute: str, lesson: str) -> Misconception:
-    return Misconception(name=name, compute=compute, lesson=lesson)
+def _wrong(name: str, compute: str, lesson: str) -> WrongRule:
+    return WrongRule(name=name, compute=compute, lesson=lesson)
 
 
 def chain(item: Item) -> Worked | None:
@@ -48,7 +39,7 @@ def chain(item: Item) -> Worked | None:
         node,
         statement=f"{node}{undone} = {start}",
         analyses=("Term by term, from the left.", "One term after the other.", "From the left to the right."),
-        misconceptions=(
+        wrong_rules=(
             _wrong("last term left out", start + "".join(joined[:-1]), "Every term counts, the last one too"),
             _wrong("tail taken first", f"{start}{joined[0][0]}({joined[0][1:]}{tail})", "One goes on from the left"),
         ),
@@ -84,7 +75,7 @@ def expression(item: Item) -> Worked | None:
         asked,
         statement=f"{asked}{_INVERSE[sign]}{right[1]} = {left[1]}",
         analyses=("Brackets first, then products, then the rest.", "From the inside of the expression outwards."),
-        misconceptions=(
+        wrong_rules=(
             _wrong("from left to right", "".join(flat), "Brackets and products come before sums"),
             _wrong("brackets ignored", "".join(map("".join, zip(givens, [*signs, ""], strict=True))),
                    "What stands in brackets comes first"),
@@ -110,7 +101,7 @@ def greatest_common_divisor(item: Item) -> Worked | None:
         node,
         statement=f"{divides}; {together} = 1",
         analyses=("Divide and keep what is left.", "Euclid's algorithm fits.", "A common divisor, the greatest."),
-        misconceptions=tuple(
+        wrong_rules=tuple(
             _wrong("difference taken", f"{larger}-{smaller}", "A difference need not divide the two")
             for smaller, larger in pairwise(sorted(numbers, key=lambda number: sheet.values[number]))
         ),
@@ -122,7 +113,7 @@ def least_common_multiple(item: Item) -> Worked | None:
     sheet = Sheet()
     a, b = (sheet.given(number) for number in item.facts["numbers"])
     divisor = sheet.common_divisor(a, b)
-    node = sheet.step(LCM_FROM_GCD, a, b, divisor, goal="the least common multiple")
+    node = sheet.step(RULES["least common multiple"], a, b, divisor, goal="the least common multiple")
     return sheet.worked(
         "lcm",
         node,
@@ -138,8 +129,8 @@ def lowest_terms(item: Item) -> Worked | None:
     divisor = sheet.common_divisor(top, bottom)
     if sheet.values[divisor] == 1:
         return None
-    u = sheet.step(DIVIDE_OUT, top, divisor, goal="the new numerator")
-    v = sheet.step(DIVIDE_OUT, bottom, divisor, goal="the new denominator")
+    u = sheet.step(RULES["divide by the factor"], top, divisor, goal="the new numerator")
+    v = sheet.step(RULES["divide by the factor"], bottom, divisor, goal="the new denominator")
     style, values = item.facts["style"], f"{sheet.values[u]} {sheet.values[v]}".split()
     plain = "/".join(values)
     written = {"plain": plain, "latex_inline": f"${plain}$"}
@@ -149,10 +140,10 @@ def lowest_terms(item: Item) -> Worked | None:
         (u, v),
         statement=f"{u}*{bottom} = {v}*{top}; gcd({u},{v}) = 1",
         analyses=("What divides both parts is taken out.", "The greatest common divisor goes out of both parts."),
-        misconceptions=(
+        wrong_rules=(
             _wrong("difference taken out", f"{top}/({bottom}-{top})", "Only a divisor of both may be taken out"),
         ),
-        answer=written.get(style, "$\\" + command + "{" + "}{".join(values) + "}$"),
+        result=written.get(style, "$\\" + command + "{" + "}{".join(values) + "}$"),
     )
 
 
@@ -166,8 +157,8 @@ def linear_equation(item: Item) -> Worked | None:
         return None
     sheet = Sheet()
     a, b, c = (sheet.given(int(number)) for number in (factor, free, total))
-    term = sheet.step(MOVE_TERM, c, b, goal=f"the {variable} term")
-    node = sheet.step(DIVIDE_OUT, term, a, goal=variable, name=variable)
+    term = sheet.step(RULES["move a term"], c, b, goal=f"the {variable} term")
+    node = sheet.step(RULES["divide by the factor"], term, a, goal=variable, name=variable)
     return sheet.worked(
         "equation",
         node,
@@ -186,19 +177,19 @@ def legs(item: Item) -> Worked | None:
         if ANIMALS[animal]:
             counts.append(sheet.given(count))
             each = sheet.given(ANIMALS[animal])
-            node = sheet.step(MULTIPLY, counts[-1], each, goal=f"the {animal} legs")
+            node = sheet.step(RULES["product"], counts[-1], each, goal=f"the {animal} legs")
             groups.append((node, f"{counts[-1]}*{each}"))
     if len(groups) < 2:
         return None
     total = groups[0][0]
     for number, (node, _) in enumerate(groups[1:], start=2):
-        total = sheet.step(ADD, total, node, goal=f"the legs of {in_words(number)} kinds together")
+        total = sheet.step(RULES["sum"], total, node, goal=f"the legs of {in_words(number)} kinds together")
     return sheet.worked(
         "legs",
         total,
         statement=f"{total}{''.join('-' + text for _, text in groups[1:])} = {groups[0][1]}",
         analyses=("Each kind of animal, then all together.", "Legs kind by kind.", "How many of each, times its legs."),
-        misconceptions=(_wrong("animals counted", "+".join(counts), "Legs are asked for, not animals"),),
+        wrong_rules=(_wrong("animals counted", "+".join(counts), "Legs are asked for, not animals"),),
     )
 
 
@@ -207,19 +198,19 @@ def last_angle(item: Item) -> Worked | None:
     sheet = Sheet()
     sides, two, half_turn = (sheet.given(number) for number in (item.facts["n_sides"], 2, 180))
     angles = [sheet.given(int(angle)) for angle in item.facts["known_angles"]]
-    triangles = sheet.step(SUBTRACT, sides, two, goal="the number of triangles")
-    whole = sheet.step(MULTIPLY, half_turn, triangles, goal="the sum of all angles")
+    triangles = sheet.step(RULES["difference"], sides, two, goal="the number of triangles")
+    whole = sheet.step(RULES["product"], half_turn, triangles, goal="the sum of all angles")
     known = angles[0]
     for count, angle in enumerate(angles[1:], start=2):
-        known = sheet.step(ADD, known, angle, goal=f"the first {in_words(count)} angles together")
-    node = sheet.step(SUBTRACT, whole, known, goal="the last angle")
+        known = sheet.step(RULES["sum"], known, angle, goal=f"the first {in_words(count)} angles together")
+    node = sheet.step(RULES["difference"], whole, known, goal="the last angle")
     sums = list(accumulate(angles, "{}+{}".format))
     return sheet.worked(
         "last_angle",
         node,
         statement=f"{node}+{sums[-1]} = ({sides}-{two})*{half_turn}",
         analyses=("The angles of a polygon have a known sum.", "All angles together, less those that are known."),
-        misconceptions=(
+        wrong_rules=(
             _wrong("one half turn a side", f"{half_turn}*{sides}-({sums[-1]})",
                    "A polygon has two triangles fewer than sides"),
             _wrong("one angle forgotten", f"({sides}-{two})*{half_turn}-({sums[-2]})",

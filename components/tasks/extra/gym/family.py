@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from components.agent.environment import Environment, Observation, Oracle, Split, Task, make_task
+from components.agent.environment import Environment, Observation, Split, Task, make_task
 from components.agent.messages import ToolCall, ToolSpec
 from components.core.params import Stream
 from components.core.seeding import named_rng
 from components.tasks.extra.gym.items import Item, Source
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Player
 from components.tasks.kit.splits import split_of
 
 _INDICES = {"train": range(2**30), "heldout": range(2**30, 2**31)}
@@ -36,8 +38,8 @@ class Lesson(Protocol):
     def tools(self) -> tuple[ToolSpec, ...]: ...
 
     @property
-    def answer(self) -> str:
-        """Our result, as the dataset wants it written."""
+    def result(self) -> str:
+        """What we found, as the dataset wants it written."""
         ...
 
     @property
@@ -46,13 +48,13 @@ class Lesson(Protocol):
         ...
 
     @property
-    def has_slip(self) -> bool:
-        """Whether there is a misconception whose check fails."""
+    def has_wrong_step(self) -> bool:
+        """Whether there is a wrong step whose check fails."""
         ...
 
     def start(self) -> Environment: ...
 
-    def oracle(self, rng: random.Random, wrong_branch: bool) -> Oracle: ...
+    def player(self, rng: random.Random, wrong_branch: bool) -> Player: ...
 
 
 @dataclass
@@ -72,7 +74,7 @@ class GymEnvironment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GymFamily:
+class GymFamily(Family):
     """Items of one dataset. `derive` gives None for an item that takes too few steps to be worth them."""
 
     name: str
@@ -88,9 +90,9 @@ class GymFamily:
             if self.split(item) != split:
                 continue
             lesson = self.derive(item)
-            if lesson is None or not lesson.has_slip:
+            if lesson is None or not lesson.has_wrong_step:
                 continue
-            assert self.source.score(lesson.answer, item) == 1.0, (item.question, lesson.answer)
+            assert self.source.score(lesson.result, item) == 1.0, (item.question, lesson.result)
             break
         closing, form = rng.choice(_CLOSINGS)
         payload: dict[str, Any] = {
@@ -116,13 +118,10 @@ class GymFamily:
         lesson = self.lesson(item)
         return GymEnvironment(inner=lesson.start(), source=self.source, item=item, established=lesson.established)
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
         lesson = self.lesson(self.source.item(task.payload["index"]))
-        steps = lesson.oracle(rng, wrong_branch)
-        step = next(steps)
-        while step.call is not None:
-            step = steps.send((yield step))
-        yield replace(step, summary=task.payload["form"].format(lesson.answer))
+        answer = yield from lesson.player(rng, wrong_branch)
+        return replace(answer, summary=task.payload["form"].format(lesson.result))
 
 
 def result_of(answer: str) -> str:

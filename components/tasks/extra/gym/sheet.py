@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from components.agent.environment import Environment, Oracle
+from components.agent.environment import Environment
 from components.agent.messages import ToolSpec
+from components.tasks.kit.oracle import Player
 from components.tasks.math.derivation import Derivation, Schema, Step
 from components.tasks.math.expressions import evaluate, show
-from components.tasks.math.rules import REMAINDER, Kind, Misconception, Rule
+from components.tasks.math.rules import RULES, Kind, Rule, WrongRule
 from components.tasks.math.solve import SolveEnvironment, solve
 from components.tasks.math.tools import CHECK, EVALUATE
 
@@ -29,7 +30,7 @@ class Worked:
     """A derivation, and its result as the dataset wants it written."""
 
     derivation: Derivation
-    answer: str
+    result: str
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -40,17 +41,13 @@ class Worked:
         return ", ".join(show(value) for value in self.derivation.asked)
 
     @property
-    def has_slip(self) -> bool:
-        return any(slip.shows_at_the_end for slip in self.derivation.slips())
+    def has_wrong_step(self) -> bool:
+        return any(wrong.fails_statement for wrong in self.derivation.wrong_steps())
 
     def start(self) -> Environment:
-        return SolveEnvironment(
-            tools=self.tools,
-            statement=self.derivation.statement,
-            wanted=dict(zip(self.derivation.schema.asked, self.derivation.asked, strict=True)),
-        )
+        return SolveEnvironment(tools=self.tools, derivation=self.derivation)
 
-    def oracle(self, rng: random.Random, wrong_branch: bool) -> Oracle:
+    def player(self, rng: random.Random, wrong_branch: bool) -> Player:
         return solve(self.derivation, rng, wrong_branch)
 
 
@@ -82,7 +79,7 @@ class Sheet:
         while self.values[larger] % self.values[smaller]:
             self.divisions += 1
             ordinal = _ORDINALS[min(self.divisions, len(_ORDINALS)) - 1]
-            rest = self.step(REMAINDER, larger, smaller, goal=f"the {ordinal} remainder")
+            rest = self.step(RULES["remainder"], larger, smaller, goal=f"the {ordinal} remainder")
             larger, smaller = smaller, rest
         return smaller
 
@@ -93,8 +90,8 @@ class Sheet:
         *,
         statement: str,
         analyses: tuple[str, ...],
-        misconceptions: tuple[Misconception, ...] = (),
-        answer: str = "",
+        wrong_rules: tuple[WrongRule, ...] = (),
+        result: str = "",
     ) -> Worked | None:
         """The lesson; None where there is little to work out, a step cannot be checked, the whole does not go into one
         expression, or the result stands among the givens already."""
@@ -110,14 +107,14 @@ class Sheet:
             statement=statement,
             prompts=(),
             analyses=analyses,
-            misconceptions=misconceptions,
+            wrong_rules=wrong_rules,
         )
         derivation = Derivation(schema=schema, givens=dict(self.givens))
         if derivation.faults():  # a product with 0 cannot be divided back
             return None
         if any(len(derivation.written(node, {})) > _MAX_WRITTEN_CHARACTERS for node in nodes):
             return None
-        return Worked(derivation=derivation, answer=answer or show(derivation.asked[0]))
+        return Worked(derivation=derivation, result=result or show(derivation.asked[0]))
 
 
 def _kind(value: int) -> Kind:

@@ -7,65 +7,63 @@ refused for a reason that `fault` finds in what was written: mostly the inverse 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from components.agent.environment import Environment, Oracle
+import yaml
+
 from components.agent.messages import ToolSpec
-from components.tasks.cot.steps import Claim, ClaimError, Deduction, Mistake, Puzzle, check_tool, with_real_mistakes
+from components.tasks.cot.steps import Claim, ClaimError, Deduction, Puzzle, WrongClaim, check_tool, with_real_mistakes
 from components.tasks.cot.thought import think
+from components.tasks.kit.oracle import Player
 from components.tasks.kit.wording import phrase
 from components.tasks.math.expressions import ExpressionError, judge
 
 Fault = Callable[[str], str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wrong:
-    """A named misconception: what it writes, on what ground, and the lesson (without numbers) of its failed check."""
-
-    name: str
-    right: str
-    because: str
-    lesson: str
+_WORDING: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("lines.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """`says` and `because` are patterns of `phrase` with `slots`; `fault` says why another right side is wrong."""
+    """One line. `fault` says why another right side is wrong.
 
+    `kind` is its entry in `lines.yaml`, `slots` are the values in its wording. `wrong` are wrong right sides by their
+    name in that entry.
+    """
+
+    kind: str
     left: str
     right: str
-    because: str
-    says: str
     fault: Fault
-    slots: dict[str, object] = field(default_factory=dict)
-    wrong: tuple[Wrong, ...] = ()
+    slots: Mapping[str, object] = field(default_factory=dict)
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
     def deduction(self, rng: random.Random) -> Deduction:
-        slots = {"left": self.left, **self.slots}
-        mistakes = tuple(
-            Mistake(
-                name=wrong.name,
-                claim=f"{self.left}: {wrong.right}",
-                because=wrong.because,
-                says=phrase(rng, self.says, right=wrong.right, **slots),
-                lesson=wrong.lesson,
+        wording, slots = _WORDING[self.kind], {"left": self.left, **self.slots}
+        wrong_claims = tuple(
+            WrongClaim(
+                name=name,
+                claim=f"{self.left}: {right}",
+                because=wording["wrong"][name]["because"].format(**slots),
+                text=phrase(rng, wording["text"], right=right, **slots),
+                lesson=wording["wrong"][name]["lesson"].format(**slots),
             )
-            for wrong in self.wrong
+            for name, right in self.wrong.items()
         )
         return Deduction(
             claim=f"{self.left}: {self.right}",
-            because=phrase(rng, self.because, right=self.right, **slots),
-            says=phrase(rng, self.says, right=self.right, **slots),
-            mistakes=mistakes,
+            because=phrase(rng, wording["because"], right=self.right, **slots),
+            text=phrase(rng, wording["text"], right=self.right, **slots),
+            mistakes=wrong_claims,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worksheet(Puzzle):
-    """All lines of an item, and its `answer_text` as the dataset wants it written.
+    """All lines of an item, and its `result` as the dataset wants it written.
 
     `form` describes the lines to those who call the tool.
     """
@@ -73,11 +71,23 @@ class Worksheet(Puzzle):
     form: str
     openings: str
     lines: tuple[Line, ...]
-    answer_text: str
+    result: str
 
     @property
     def tool(self) -> ToolSpec:
         return check_tool(self.form)
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return (self.tool,)
+
+    @property
+    def established(self) -> str:
+        return self.result
+
+    @property
+    def has_wrong_step(self) -> bool:
+        return any(step.mistakes for step in self.deductions(random.Random(0)))
 
     @cached_property
     def by_left(self) -> dict[str, Line]:
@@ -101,52 +111,26 @@ class Worksheet(Puzzle):
         return None if right == line.right else line.fault(right)
 
     def solves(self, answer: str, known: Sequence[Claim]) -> bool:
-        return answer == self.answer_text and (self.lines[-1].left, self.lines[-1].right) in known
+        return answer == self.result and (self.lines[-1].left, self.lines[-1].right) in known
 
     def opening(self, rng: random.Random) -> str:
         return phrase(rng, self.openings)
 
     def answer(self, rng: random.Random) -> str:
-        return self.answer_text
+        return self.result
 
     def deductions(self, rng: random.Random) -> list[Deduction]:
         return with_real_mistakes(self, [line.deduction(rng) for line in self.lines])
 
-
-@dataclass(frozen=True, kw_only=True)
-class Filled:
-    """A worksheet as a lesson."""
-
-    sheet: Worksheet
-
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        return (self.sheet.tool,)
-
-    @property
-    def answer(self) -> str:
-        return self.sheet.answer_text
-
-    @property
-    def established(self) -> str:
-        return self.sheet.answer_text
-
-    @property
-    def has_slip(self) -> bool:
-        return any(step.mistakes for step in self.sheet.deductions(random.Random(0)))
-
-    def start(self) -> Environment:
-        return self.sheet.start()
-
-    def oracle(self, rng: random.Random, wrong_branch: bool) -> Oracle:
-        return think(self.sheet, rng, wrong_branch)
+    def player(self, rng: random.Random, wrong_branch: bool) -> Player:
+        return think(self, rng, wrong_branch)
 
 
-def fill(form: str, openings: str, lines: Sequence[Line], answer: str) -> Filled | None:
-    """The lesson of these lines, or None where they are too few to be worth it."""
+def fill(form: str, openings: str, lines: Sequence[Line], result: str) -> Worksheet | None:
+    """The worksheet of these lines, or None where they are too few to be worth it."""
     if len(lines) < 2:
         return None
-    return Filled(sheet=Worksheet(form=form, openings=openings, lines=tuple(lines), answer_text=answer))
+    return Worksheet(form=form, openings=openings, lines=tuple(lines), result=result)
 
 
 def equation_fault(otherwise: str) -> Fault:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
-from components.agent.environment import Environment, Oracle, Split, Task, make_task
+from components.agent.environment import Environment, Split, Task, make_task
+from components.agent.messages import ToolSpec
 from components.core.params import Stream
 from components.core.seeding import named_rng
-from components.tasks.extra.textworlds.thoughts import Player, Stuck, play
+from components.tasks.extra.textworlds.sessions import Simulator
+from components.tasks.extra.textworlds.turns import Stuck
 from components.tasks.extra.textworlds.world import Session, WorldEnvironment
+from components.tasks.kit.episode import play_episode
+from components.tasks.kit.family import Family
+from components.tasks.kit.oracle import Choice, Player, one_mistake, play
 from components.tasks.kit.splits import split_of
 
 MAX_TURNS = 16  # calls in which a game is won when it is drawn; told in other words it may go another way
@@ -21,57 +26,57 @@ _LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Simulator:
-    """What runs the games: the Python package it comes in, its name in a registry, and how a game of it is begun, given
-    the game, its settings, its number and the split."""
+class TextWorldFamily(Family):
+    """Games of a simulator, played from what is seen.
 
-    package: str
-    distribution: str
-    begin: Callable[[str, str, int, Split], Session]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextWorldFamily:
-    """Games of a simulator, played from what is seen."""
+    `game` is the simulator's name for the game; one of `settings` is drawn. `solve` plays it, given the task, the first
+    look and a generator for choices; it raises Stuck. Every game that is asked has at least `sure_mistakes` turns that
+    list a mistake.
+    """
 
     name: str
     simulator: Simulator
-    player: Player
+    game: str
+    tools: tuple[ToolSpec, ...]
+    solve: Callable[[str, str, random.Random], Player]
+    sure_mistakes: int
+    settings: tuple[str, ...] = ("",)
     domain: Stream = "tool"
 
     def sample(self, seed: int, split: Split) -> Task:
         rng = named_rng(self.name, split, seed)
         while True:
-            settings, number = rng.choice(self.player.settings), rng.choice(_SEEDS[split])
-            session = self.simulator.begin(self.player.game, settings, number, split)
-            payload: dict[str, Any] = {
-                "settings": settings,
-                "game": number,
-                "task": session.task,
-                "look": session.first_look,
-                "licence": _LICENCE,
-                "source_uri": f"package:{self.simulator.distribution}",
-            }
+            settings, number = rng.choice(self.settings), rng.choice(_SEEDS[split])
+            session = self.simulator.begin(self.game, settings, number, split)
             prompt = f"{session.task}\n{session.first_look}"
-            if split_of(self.name, prompt) == split and self._is_won(payload, session):
+            if split_of(self.name, prompt) == split and self._is_won(session):
                 break
-        return make_task(self, seed, split, prompt=prompt, tools=self.player.tools, payload=payload)
+        payload = {
+            "settings": settings,
+            "game": number,
+            "task": session.task,
+            "look": session.first_look,
+            "licence": _LICENCE,
+            "source_uri": f"package:{self.simulator.distribution}",
+        }
+        return make_task(self, seed, split, prompt=prompt, tools=self.tools, payload=payload)
 
     def start(self, task: Task) -> Environment:
-        session = self.simulator.begin(self.player.game, task.payload["settings"], task.payload["game"], task.split)
+        session = self.simulator.begin(self.game, task.payload["settings"], task.payload["game"], task.split)
         return WorldEnvironment(tools=task.tools, session=session)
 
-    def oracle(self, task: Task, rng: random.Random, wrong_branch: bool) -> Oracle:
-        return play(self.player, task.payload["task"], task.payload["look"], rng, wrong_branch)
+    def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:
+        return self.solve(task.payload["task"], task.payload["look"], rng)
 
-    def _is_won(self, payload: dict[str, Any], session: Session) -> bool:
+    def choice(self, rng: random.Random) -> Choice:
+        return one_mistake(rng, self.sure_mistakes)
+
+    def _is_won(self, session: Session) -> bool:
         """Whether the player wins this game, at its plainest, in MAX_TURNS and not at once."""
-        environment = WorldEnvironment(tools=self.player.tools, session=session)
-        oracle = play(self.player, payload["task"], payload["look"], random.Random(0), False)
+        environment = WorldEnvironment(tools=self.tools, session=session)
+        oracle = play(self.solve(session.task, session.first_look, random.Random(0)))
         try:
-            step, calls = next(oracle), 0
-            while step.call is not None and calls < MAX_TURNS:
-                step, calls = oracle.send(environment.execute(step.call)), calls + 1
+            turns = list(islice(play_episode(oracle, environment), MAX_TURNS + 1))
         except Stuck:
             return False
-        return step.call is None and environment.won and calls > self.player.sure_slips
+        return turns[-1][0].call is None and environment.won and len(turns) - 1 > self.sure_mistakes

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from components.tasks.extra.textworlds.turns import Stuck
+
 OPPOSITE = {"north": "south", "south": "north", "east": "west", "west": "east"}
 _ROOM = re.compile(r"\AYou are in the ([^.]+)\.")
 _CLOSED = re.compile(r"\bTo the (\w+) you see a closed ([^.]+)\.")
@@ -23,11 +25,11 @@ class Scene:
     closed: dict[str, str]
 
 
-def read_scene(text: str) -> Scene | None:
-    """The room a text describes, or None where it describes none."""
+def read_scene(text: str) -> Scene:
+    """The room a text describes. Raises Stuck where it describes none."""
     room = _ROOM.match(text)
     if room is None:
-        return None
+        raise Stuck(text)
     return Scene(
         room=room[1],
         beyond={way.lower(): name for way, name in _BEYOND.findall(text)},
@@ -62,17 +64,13 @@ class Places:
 
 def shortest(graph: Mapping[str, set[str]], start: str, targets: set[str]) -> list[str]:
     """The rooms of a shortest path from `start` to one of `targets`, both included; [] where there is none."""
-    before: dict[str, str] = {start: ""}
+    paths = {start: [start]}
     queue = deque([start])
     while queue:
         room = queue.popleft()
         if room in targets:
-            path = [room]
-            while before[path[-1]]:
-                path.append(before[path[-1]])
-            return path[::-1]
-        for following in sorted(graph.get(room, set())):
-            if following not in before:
-                before[following] = room
-                queue.append(following)
+            return paths[room]
+        for following in sorted(graph.get(room, set()) - set(paths)):
+            paths[following] = [*paths[room], following]
+            queue.append(following)
     return []

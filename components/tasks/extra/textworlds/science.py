@@ -8,197 +8,124 @@ from __future__ import annotations
 
 import random
 import re
+from functools import partial
 
-from components.agent.messages import ToolSpec
 from components.core.seeding import named_rng
-from components.tasks.extra.textworlds.house import NOT_KNOWN, Steps, Tour
-from components.tasks.extra.textworlds.thoughts import Done, Mind, Slip, Stuck
-from components.tasks.extra.textworlds.world import act_call, act_tool
+from components.tasks.extra.textworlds.family import TextWorldFamily
+from components.tasks.extra.textworlds.house import NOT_KNOWN, Tour
+from components.tasks.extra.textworlds.sessions import SCIENCE
+from components.tasks.extra.textworlds.turns import Stuck, refusal
+from components.tasks.extra.textworlds.world import act_tool
+from components.tasks.kit.oracle import Answer, Moves, Player
 from components.tasks.kit.wording import listed, phrase
 
 # From the longest to the shortest life, by the ages animals of the kind commonly reach.
 _LIVES = (
-    "giant tortoise",
-    "crocodile",
-    "elephant",
-    "parrot",
-    "turtle",
-    "brown bear",
-    "beaver",
-    "wolf",
-    "dove",
-    "frog",
-    "rabbit",
-    "chameleon",
-    "blue jay",
-    "hedgehog",
-    "chipmunk",
-    "mouse",
-    "ant",
-    "dragonfly",
-    "butterfly",
-)
+    "giant tortoise", "crocodile", "elephant", "parrot", "turtle", "brown bear", "beaver", "wolf", "dove",
+    "frog", "rabbit", "chameleon", "blue jay", "hedgehog", "chipmunk", "mouse", "ant", "dragonfly", "butterfly",
+)  # fmt: skip
 _LIFELESS = (
-    "axe",
-    "shovel",
-    "jug",
-    "battery",
-    "lighter",
-    "stopwatch",
-    "thermometer",
-    "glass jar",
-    "glass cup",
+    "axe", "shovel", "jug", "battery", "lighter", "stopwatch", "thermometer", "glass jar", "glass cup",
     "drawer",
-)
+)  # fmt: skip
 _STAGE = r"(?:baby |hatchling |juvenile |adult )?"
 _ANIMAL = re.compile(rf"^\tan? ({_STAGE}(?:{'|'.join(_LIVES)})(?: egg)?)$", re.MULTILINE)
 _POT = re.compile(r"^\ta (flower pot \d+) \(containing an? ([a-z]+ (?:tree|plant)) in the \w+ stage", re.MULTILINE)
 _FIND = re.compile(r"find a\(n\) (.+?)\..* move it to the (\w+ box) in the ([\w ]+)\.")
 _WHOSE = re.compile(r"ocus on the animal with the (longest|shortest) life span")
-_SIMPLER = ("", " openDoors")
-_ONE = "[Outside, {c}; I focused on it.|Of the animals outside {c}, and I focused on it.]"
-_BOTH = (
-    "[Outside, {c}; I focused on both in this order.|First and last of the animals outside: {c}; I focused on them.]"
-)
-_COMMANDS = "look around, open door to ROOM, go to ROOM, focus on THING, pick up THING, move THING to THING"
-_TOOLS: tuple[ToolSpec, ...] = (act_tool(_COMMANDS),)
+_SORTS = {
+    "animal": "an animal",
+    "plant": "a plant",
+    "living thing": "a living thing",
+    "non-living thing": "a thing that is not alive",
+}
+# Where one looks first, then the rooms that lead on.
+_HALLS = {"hallway": 0, "kitchen": 1, "outside": 2, "greenhouse": 3}
+_WHERE = {
+    "animal": {"outside": 0, "greenhouse": 1, "kitchen": 2, "hallway": 3},
+    "plant": {"greenhouse": 0, "outside": 1, "hallway": 2, "kitchen": 3},
+    "living thing": {"greenhouse": 0, "outside": 0, "kitchen": 1, "hallway": 2},
+    "non-living thing": {"kitchen": 0, "outside": 1, "greenhouse": 2, "hallway": 3},
+}
 
 
-class FindPlayer:
+def _find(task: str, look: str, rng: random.Random) -> Player:
     """Finds a thing of a kind, focuses on it, carries it to a box."""
+    say, asked = partial(phrase, rng), _FIND.search(task)
+    if asked is None:
+        raise Stuck(task)
+    kind, box, goal = asked.groups()
+    pattern = "[I need {k} and then the {b} in the {g}|The task: {k}, to be put into the {b} in the {g}]."
+    tour = Tour(rng=rng, toward=(goal,), text=say(pattern, k=_SORTS[kind], b=box, g=goal))
+    tour.enter(look)
+    while (found := _pick(kind, tour.things)) is None:
+        yield from tour.walk(tour.nearest(_WHERE[kind]))
+    (name, held), where = found, tour.here
+    tour.text = say("[The {r} has a {n}, {k}.|I see a {n} in the {r}: {k}.]", r=where, n=name, k=_SORTS[kind])
+    yield from _focus(tour, name)
+    if where != goal:
+        plan = say("[Pick up the {h}.|Take the {h} along.]", h=held)
+        yield from tour.do(plan, f"pick up {held}", expect="to the inventory")
+        tour.text = say("[I carry the {h}.|The {h} is in my inventory.]", h=held)
+        early = refusal(
+            "puts it down too early",
+            f"move {held} to {box}",
+            say("[Move the {h} to the {b}.|Put it into the {b}.]", h=held, b=box),
+            say("[The {b} is not in the {r}; it is in the {g}.|That can't be done in the {r}: the {b} is in the {g}.]",
+                b=box, r=where, g=goal),
+            NOT_KNOWN,
+        )  # fmt: skip
+        while not any(goal in room.doors for room in tour.rooms.values()) and goal not in tour.rooms:
+            yield from tour.walk(tour.nearest(_HALLS), early)
+        yield from tour.walk(goal, early)
+    plan = say("[Move the {h} to the {b}.|Put the {h} into the {b}.]", h=held, b=box)
+    yield from tour.do(plan, f"move {held} to {box}", expect=f"to the {box}.")
+    if not tour.fallible:
+        raise Stuck("nothing could go wrong")
+    return Answer(
+        text=say("[The {h} is in the {b}: done.|Now the {b} holds the {h}.]", h=held, b=box),
+        summary=say("[I focused on the {n} from the {w} and moved it to the {b} in the {g}.|"
+                    "The {n}, found in the {w}, is in the {b} in the {g} after a focus on it.]",
+                    n=name, w=where, b=box, g=goal),
+    )  # fmt: skip
 
-    game = "find"
-    settings = tuple(
-        kind + simpler for kind in ("animal", "plant", "living-thing", "non-living-thing") for simpler in _SIMPLER
-    )
-    tools = _TOOLS
-    sure_slips = 1
 
-    def think(self, task: str, look: str, rng: random.Random) -> Mind:
-        asked = _FIND.search(task)
-        if asked is None:
-            raise Stuck(task)
-        kind, box, goal = asked.groups()
-        tour = Tour(
-            rng=rng,
-            toward=(goal,),
-            said=phrase(
-                rng,
-                "[I need {k} and then the {b} in the {g}|The task: {k}, to be put into the {b} in the {g}].",
-                k=_SORTS[kind],
-                b=box,
-                g=goal,
-            ),
-        )
-        tour.enter(look)
-        while (found := _pick(kind, tour.things)) is None:
-            yield from tour.walk(tour.nearest(_WHERE[kind]))
-        name, held = found
-        tour.said = phrase(
-            rng, "[The {r} has a {n}, {k}.|I see a {n} in the {r}: {k}.]", r=tour.here, n=name, k=_SORTS[kind]
-        )
-        where = tour.here
+def _tell_lifespans(task: str, look: str, rng: random.Random) -> Player:
+    """Goes outside, looks which animals are there, focuses on those asked for."""
+    say, wanted = partial(phrase, rng), list(dict.fromkeys(_WHOSE.findall(task)))
+    pattern = "[The animals are outside, so I must find the way there|First the way outside, where the animals are]."
+    tour = Tour(rng=rng, toward=("outside",), text=say(pattern))
+    tour.enter(look)
+    while tour.here != "outside":
+        yield from tour.walk(tour.nearest(_WHERE["animal"]))
+    animals = sorted(_ANIMAL.findall(tour.things), key=_rank)
+    if not animals:
+        raise Stuck(tour.things)
+    chosen = []
+    for which in wanted:
+        name = animals[0 if which == "longest" else -1]
+        pattern = "[Of the {a}, the {n} has the {w} life.|There are the {a}; the {w} life is that of the {n}.]"
+        tour.text = say(pattern, a=listed(sorted(animals)), n=name, w=which)
         yield from _focus(tour, name)
-        if tour.here != goal:
-            seen = yield from tour.do(phrase(rng, "[Pick up the {h}.|Take the {h} along.]", h=held), f"pick up {held}")
-            if "to the inventory" not in seen:
-                raise Stuck(seen)
-            tour.said = phrase(rng, "[I carry the {h}.|The {h} is in my inventory.]", h=held)
-            early = Slip(
-                name="puts it down too early",
-                call=act_call(f"move {held} to {box}"),
-                plan=phrase(rng, "[Move the {h} to the {b}.|Put it into the {b}.]", h=held, b=box),
-                shows=(NOT_KNOWN,),
-                lesson=phrase(
-                    rng,
-                    "[The {b} is not in the {r}; it is in the {g}.|That can't be done in the {r}: the {b} "
-                    "is in the {g}.]",
-                    b=box,
-                    r=tour.here,
-                    g=goal,
-                ),
-            )
-            while not any(goal in room.doors for room in tour.rooms.values()) and goal not in tour.rooms:
-                yield from tour.walk(tour.nearest(_HALLS), early)
-            yield from tour.walk(goal, early)
-        seen = yield from tour.do(
-            phrase(rng, "[Move the {h} to the {b}.|Put the {h} into the {b}.]", h=held, b=box), f"move {held} to {box}"
+        chosen.append(f"the {name} has the {which} life span")
+    if not tour.fallible:
+        raise Stuck("nothing could go wrong")
+    pattern = "[Outside, {c}; I focused on it.|Of the animals outside {c}, and I focused on it.]"
+    if len(chosen) > 1:
+        pattern = (
+            "[Outside, {c}; I focused on both in this order.|"
+            "First and last of the animals outside: {c}; I focused on them.]"
         )
-        if not seen.endswith(f"to the {box}."):
-            raise Stuck(seen)
-        if not tour.fallible:
-            raise Stuck("nothing could go wrong")
-        return Done(
-            said=phrase(rng, "[The {h} is in the {b}: done.|Now the {b} holds the {h}.]", h=held, b=box),
-            summary=phrase(
-                rng,
-                "[I focused on the {n} from the {w} and moved it to the {b} in the {g}.|The {n}, found in "
-                "the {w}, is in the {b} in the {g} after a focus on it.]",
-                n=name,
-                w=where,
-                b=box,
-                g=goal,
-            ),
-        )
-
-
-class LifespanPlayer:
-    """Goes where the animals are and focuses on the one that lives longest, shortest, or first one, then the other."""
-
-    game = "lifespan"
-    settings = tuple(
-        kind + simpler
-        for kind in ("longest-lived", "shortest-lived", "longest-lived-then-shortest-lived")
-        for simpler in _SIMPLER
+    return Answer(
+        text=say("[That was the last focus: done.|With this the task is done.]"),
+        summary=say(pattern, c=" and ".join(chosen)),
     )
-    tools = _TOOLS
-    sure_slips = 1
-
-    def think(self, task: str, look: str, rng: random.Random) -> Mind:
-        wanted = list(dict.fromkeys(_WHOSE.findall(task)))
-        tour = Tour(
-            rng=rng,
-            toward=("outside",),
-            said=phrase(
-                rng,
-                "[The animals are outside, so I must find the way there|First the way outside, where the animals are].",
-            ),
-        )
-        tour.enter(look)
-        while tour.here != "outside":
-            yield from tour.walk(tour.nearest(_WHERE["animal"]))
-        animals = _ANIMAL.findall(tour.things)
-        if not animals:
-            raise Stuck(tour.things)
-        ages = sorted(animals, key=_rank)
-        chosen = []
-        for which in wanted:
-            name = ages[0] if which == "longest" else ages[-1]
-            tour.said = phrase(
-                rng,
-                "[Of the {a}, the {n} has the {w} life.|There are the {a}; the {w} life is that of the {n}.]",
-                a=listed(sorted(animals)),
-                n=name,
-                w=which,
-            )
-            yield from _focus(tour, name)
-            chosen.append(f"the {name} has the {which} life span")
-        if not tour.fallible:
-            raise Stuck("nothing could go wrong")
-        return Done(
-            said=phrase(rng, "[That was the last focus: done.|With this the task is done.]"),
-            summary=phrase(rng, _BOTH if len(chosen) > 1 else _ONE, c=" and ".join(chosen)),
-        )
 
 
-def _focus(tour: Tour, name: str) -> Steps:
-    seen = yield from tour.do(
-        phrase(tour.rng, "[Focus on the {n}.|The {n} it is: focus on it.]", n=name), f"focus on {name}"
-    )
-    if not seen.startswith("You focus on"):
-        raise Stuck(seen)
-    tour.said = phrase(tour.rng, "[The {n} is in focus.|I focus on the {n} now.]", n=name)
-    return seen
+def _focus(tour: Tour, name: str) -> Moves:
+    plan = tour.say("[Focus on the {n}.|The {n} it is: focus on it.]", n=name)
+    yield from tour.do(plan, f"focus on {name}", expect="You focus on")
+    tour.text = tour.say("[The {n} is in focus.|I focus on the {n} now.]", n=name)
 
 
 def _pick(kind: str, things: str) -> tuple[str, str] | None:
@@ -227,17 +154,27 @@ def _rank(animal: str) -> int:
     return next(rank for rank, kind in enumerate(_LIVES) if kind in animal)
 
 
-_SORTS = {
-    "animal": "an animal",
-    "plant": "a plant",
-    "living thing": "a living thing",
-    "non-living thing": "a thing that is not alive",
-}
-# Where one looks first, then the rooms that lead on.
-_HALLS = {"hallway": 0, "kitchen": 1, "outside": 2, "greenhouse": 3}
-_WHERE = {
-    "animal": {"outside": 0, "greenhouse": 1, "kitchen": 2, "hallway": 3},
-    "plant": {"greenhouse": 0, "outside": 1, "hallway": 2, "kitchen": 3},
-    "living thing": {"greenhouse": 0, "outside": 0, "kitchen": 1, "hallway": 2},
-    "non-living thing": {"kitchen": 0, "outside": 1, "greenhouse": 2, "hallway": 3},
-}
+def _each(*kinds: str) -> tuple[str, ...]:
+    """Each kind as it is and with all doors open."""
+    return tuple(kind + simpler for kind in kinds for simpler in ("", " openDoors"))
+
+
+_TOOLS = (act_tool("look around, open door to ROOM, go to ROOM, focus on THING, pick up THING, move THING to THING"),)
+FIND = TextWorldFamily(
+    name="science_find",
+    simulator=SCIENCE,
+    game="find",
+    settings=_each("animal", "plant", "living-thing", "non-living-thing"),
+    tools=_TOOLS,
+    solve=_find,
+    sure_mistakes=1,
+)
+LIFESPAN = TextWorldFamily(
+    name="science_lifespan",
+    simulator=SCIENCE,
+    game="lifespan",
+    settings=_each("longest-lived", "shortest-lived", "longest-lived-then-shortest-lived"),
+    tools=_TOOLS,
+    solve=_tell_lifespans,
+    sure_mistakes=1,
+)

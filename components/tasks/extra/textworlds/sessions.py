@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from typing import Any
 
 from components.agent.environment import Split
 from components.tasks.extra.textworlds.jvm import jvm
-from components.tasks.extra.textworlds.world import Happened
+from components.tasks.extra.textworlds.world import Happened, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """What runs games: the Python package it comes in, its name in a registry, and how a game of it begins, given the
+    game, its settings, its number and the split."""
+
+    package: str
+    distribution: str
+    begin: Callable[[str, str, int, Split], Session]
 
 
 class _Session(ABC):
@@ -129,3 +141,7 @@ def _variations(task: str, split: Split) -> tuple[int, ...]:
 def tidy(text: str) -> str:
     """The same text without space at the ends of lines and without empty lines."""
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
+
+
+EXPRESS = Simulator(package="textworld_express", distribution="textworld-express", begin=ExpressSession)
+SCIENCE = Simulator(package="scienceworld", distribution="scienceworld", begin=ScienceSession)

@@ -1,81 +1,39 @@
-"""Calls worth trying: those a package's tests make, as closed expressions, and their neighbours.
+"""Candidate calls for `scripts.find_code_calls`: those a package's tests make, as closed expressions, and neighbours.
 
-Read from the tests' text (local variables replaced by what they were given) or spelt by a run of them under a recorder;
-nothing is executed in this process. A neighbour differs in one place: a number by one, an item more or less, another
-argument, an empty text.
+Calls are read from the tests' text, with local variables replaced by what was assigned to them, or recorded in a run of
+the tests. Nothing is executed in this process. A neighbour differs in one place: a number by one, an item more or less,
+another argument, an empty text.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from components.core.errors import BadInput
-from components.tasks.code.bench import PYTEST, TestBench
 from components.tasks.code.packages import FunctionNode, Package, is_test_file
+from components.tasks.code.runner import PYTEST, TestRunner
 
 MOST_CHARACTERS = 90  # of an expression
-REQUEST = "request.json"
-_EVALUATOR = "evaluate_here.py"
-_RECORDER = "record_calls"
-_HERE = Path(__file__).parent
+_RECORDER = "record_code_calls"
 _Value = str | bool | int | float | None
 _FILLERS: tuple[_Value, ...] = (None, 0, 1, 2, -1, True, False, "", "x")
 _OPEN = ("self", "cls")
 
 
-def evaluate(
-    bench: TestBench, files: Mapping[str, str], package: str, module: str, expressions: Sequence[str], *, watch: bool
-) -> list[dict[str, Any]] | None:
-    """What the expressions are worth under the names of `module` (then of the package), see `inside_evaluate.py`; None
-    where the run ended before its time."""
-    request = {
-        "package": package,
-        "module": dotted(module),
-        "expressions": list(expressions),
-        "watch": watch,
-    }
-    program = (_HERE / "inside_evaluate.py").read_text()
-    result = bench.run({**files, _EVALUATOR: program, REQUEST: json.dumps(request)}, [_EVALUATOR], runner="python")
-    found = re.search(r"^(\[.*\])\s*\Z", result.output, re.MULTILINE)
-    if not result.passed or result.truncated or found is None:
-        return None
-    try:
-        outcomes: list[dict[str, Any]] = json.loads(found[1])
-    except ValueError:  # an expression wrote there itself
-        return None
-    return outcomes if len(outcomes) == len(expressions) else None
-
-
-def show(outcome: Mapping[str, Any]) -> str | None:
-    """An outcome as a tool tells it: a value, or `raises ValueError: why`; None where it ran out of its time."""
-    if "stopped" in outcome:
-        return None
-    if "raises" in outcome:
-        return f"raises {outcome['raises']}" + (f": {outcome['says']}" if outcome["says"] else "")
-    return str(outcome["value"])
-
-
-def record_calls(bench: TestBench, package: Package, tests: str) -> dict[str, list[str]]:
+def record_calls(runner: TestRunner, package: Package, tests: str) -> dict[str, list[str]]:
     """`path:qualname` to the calls of it that a run of the test file leads to."""
-    files = {**package.files, f"{_RECORDER}.py": (_HERE / "inside_record.py").read_text()}
-    result = bench.run(files, [*PYTEST, f"-p{_RECORDER}", tests])
+    files = {**package.files, f"{_RECORDER}.py": Path(__file__).with_name(f"{_RECORDER}.py").read_text()}
+    result = runner.run(files, [*PYTEST, f"-p{_RECORDER}", tests])
     line = next((line for line in result.output.splitlines() if line.startswith("{")), None)
     if line is None or result.truncated:
         raise BadInput(f"{package.spec.name}: {tests} gave no record of its calls ({result.ending})")
     calls: dict[str, list[str]] = json.loads(line)
     return calls
-
-
-def dotted(path: str) -> str:
-    """The import name of a file."""
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def written_calls(package: Package) -> list[str]:
@@ -101,15 +59,6 @@ def spell(expression: ast.expr) -> str | None:
     """The expression as text; None where it is too long or of several lines."""
     text = ast.unparse(ast.fix_missing_locations(expression))
     return text if len(text) <= MOST_CHARACTERS and "\n" not in text else None
-
-
-def free_names(expression: str) -> list[str]:
-    """Names an expression needs from its surroundings, builtins left out."""
-    tree = ast.parse(expression, mode="eval")
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return sorted(name for name in used - bound if not hasattr(builtins, name))
 
 
 def neighbours(expression: str, parameters: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -1,29 +1,98 @@
-"""Tests that an agent writes for a package: how one is composed, what it may hold, what it notices.
+"""Tests that an agent writes for a package: the environment they are written in, what one may hold, what it notices.
 
-A test may import names the package itself defines, and pytest, and may not reach for what lies behind them (sources,
-code objects, modules): otherwise it could look at the text of a version instead of at what it does.
+Calls are evaluated on the right version, a test is run on it, and of the wrong ones the environment only tells how many
+the test notices. A test may import names the package itself defines, and pytest, and may not reach for what lies behind
+them (sources, code objects, modules): otherwise it could look at the text of a version instead of at what it does.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from components.sandbox import Result
-from components.tasks.code.calls import dotted, free_names
-from components.tasks.code.mutants import Workshop
+from components.agent.environment import Observation
+from components.tasks.code.environment import ALREADY_SUBMITTED, PackageEnvironment
+from components.tasks.code.evaluation import describe_outcome, dotted, evaluate, free_names
 from components.tasks.code.packages import FunctionNode, Package, is_test_file, load_package
-from components.tasks.code.report import Report, read_report
+from components.tasks.code.report import Report, show_report
+from components.tasks.code.runner import TestRunner
 
 WRITTEN = "test_written.py"
-_MOST_CHARACTERS = 2000
+RAISES = "raises "  # how an observed exception begins
+_MOST_TEST_CHARACTERS = 2000
+_MOST_EXPRESSION_CHARACTERS = 300
+_MOST_SHOWN_CHARACTERS = 300
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 _REACHING = frozenset(
     ("eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals", "locals", "dir", "id",
      "hash", "input", "breakpoint", "type", "object", "super", "memoryview", "exit", "quit", "help", "print")
 )  # fmt: skip
 _OF_PYTEST = frozenset(("raises", "approx", "mark"))
-_RAISES = "raises "
+_NO_TEST = Observation(status="error", content="no test is written")
+
+
+@dataclass(kw_only=True)
+class WriteTestEnvironment(PackageEnvironment):
+    """A package as it is, and `versions` of it that are wrong: changed files each."""
+
+    module: str
+    versions: tuple[dict[str, str], ...]
+    shows_tests: bool
+    written: str | None = None
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {path: text for path, text in self.package.files.items() if self.shows_tests or not is_test_file(path)}
+
+    def evaluate(self, expression: str) -> Observation:
+        if len(expression) > _MOST_EXPRESSION_CHARACTERS:
+            return Observation(status="error", content=f"more than {_MOST_EXPRESSION_CHARACTERS} letters")
+        outcomes = evaluate(self.runner, self.package.files, self.module, [expression])
+        shown = describe_outcome(outcomes[0]) if outcomes is not None else None
+        if shown is None:
+            return Observation(status="timeout", content="the expression took too long and was stopped")
+        return Observation(status="ok", content=_ADDRESS.sub("0x", shown)[:_MOST_SHOWN_CHARACTERS])
+
+    def write_test(self, text: str) -> Observation:
+        if self.submitted:
+            return ALREADY_SUBMITTED
+        fault = refusal(self.package, text)
+        if fault:
+            return Observation(status="error", content=f"{fault}; nothing written")
+        self.written = text
+        return show_report(_run(self.runner, self.package, {}, text), WRITTEN)
+
+    def run_mutants(self) -> Observation:
+        if self.written is None:
+            return _NO_TEST
+        if not holds(self.runner, self.package, self.written):
+            return Observation(status="error", content="the test does not pass on the right version")
+        noticed = self._noticed(self.written)
+        return Observation(status="ok", content=f"noticed {noticed} of {count_versions(len(self.versions))}")
+
+    def submit(self) -> Observation:
+        if self.written is None:
+            return _NO_TEST
+        if self.submitted:
+            return ALREADY_SUBMITTED
+        self.submitted = True
+        return Observation(status="ok", content="submitted")
+
+    def _noticed(self, text: str) -> int:
+        return sum(notices(self.runner, self.package, changed, text) for changed in self.versions)
+
+    def verify(self, answer: str) -> bool:
+        """Whether the submitted test passes on the right version, however that is laid out, and on no wrong one."""
+        if not self.submitted or self.written is None:
+            return False
+        return holds(self.runner, self.package, self.written) and self._noticed(self.written) == len(self.versions)
+
+
+def count_versions(count: int) -> str:
+    return f"{count} wrong version{'s' if count > 1 else ''}"
 
 
 def importable(package: Package, path: str) -> dict[str, str]:
@@ -34,22 +103,22 @@ def importable(package: Package, path: str) -> dict[str, str]:
     return names | dict.fromkeys(_top_names(name, path), dotted(path))
 
 
-def compose(package: Package, path: str, name: str, seen: Sequence[tuple[str, str]]) -> str:
+def compose(package: Package, path: str, name: str, shown: Sequence[tuple[str, str]]) -> str:
     """A test called `test_<name>` that states of each expression what `evaluate` showed: a value, or what it raises."""
     known = importable(package, path)
     needed: dict[str, set[str]] = {}
     body: list[str] = []
-    for expression, shown in seen:
+    for expression, value in shown:
         names = free_names(expression)
-        if shown.startswith(_RAISES):
-            where, _, error = shown.removeprefix(_RAISES).partition(": ")[0].rpartition(".")
+        if value.startswith(RAISES):
+            where, _, error = value.removeprefix(RAISES).partition(": ")[0].rpartition(".")
             if where:
                 needed.setdefault(where, set()).add(error)
             body += [f"    with pytest.raises({error}):", f"        {expression}"]
         else:
-            names += free_names(shown)
-            sign = "is" if shown in ("None", "True", "False") else "=="
-            body.append(f"    assert {expression} {sign} {shown}")
+            names += free_names(value)
+            sign = "is" if value in ("None", "True", "False") else "=="
+            body.append(f"    assert {expression} {sign} {value}")
         for needs in names:
             needed.setdefault(known[needs], set()).add(needs)
     head = ["import pytest"] if any("pytest.raises" in line for line in body) else []
@@ -59,8 +128,8 @@ def compose(package: Package, path: str, name: str, seen: Sequence[tuple[str, st
 
 def refusal(package: Package, text: str) -> str | None:
     """Why a written test is not taken, in one line, or None."""
-    if len(text) > _MOST_CHARACTERS:
-        return f"more than {_MOST_CHARACTERS} letters"
+    if len(text) > _MOST_TEST_CHARACTERS:
+        return f"more than {_MOST_TEST_CHARACTERS} letters"
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
@@ -82,34 +151,30 @@ def refusal(package: Package, text: str) -> str | None:
     return None
 
 
-def run_written(workshop: Workshop, package: Package, changed: Mapping[str, str], text: str) -> Result:
-    return workshop.test(package, {**changed, WRITTEN: text}, WRITTEN)
+def holds(runner: TestRunner, package: Package, text: str) -> bool:
+    """Whether a test passes in full on the package, and on one written anew from its syntax trees: what it states is
+    about what the package does, not about its text."""
+    runs = (_run(runner, package, files, text) for files in ({}, rewritten(package)))
+    return all(report.passed and set(report.counts) == {"passed"} for report in runs)
 
 
-def holds(workshop: Workshop, package: Package, text: str) -> bool:
-    """Whether a test passes in full on the package, and on one written down again from its syntax trees: what it says
-    is about what the package does, not about its text."""
-    runs = (run_written(workshop, package, files, text) for files in ({}, again(package)))
-    return all(_passed(read_report(run)) for run in runs)
-
-
-def again(package: Package) -> dict[str, str]:
-    """The sources of a package, written down from their syntax trees."""
-    return {path: _again(source) for path, source in package.files.items() if not is_test_file(path)}
-
-
-def notices(workshop: Workshop, package: Package, changed: Mapping[str, str], text: str) -> bool:
+def notices(runner: TestRunner, package: Package, changed: Mapping[str, str], text: str) -> bool:
     """Whether a test fails on the package with `changed` files."""
-    return read_report(run_written(workshop, package, changed, text)).broke
+    return _run(runner, package, changed, text).broke
 
 
-def _passed(report: Report) -> bool:
-    return report.passed and set(report.counts) == {"passed"}
+def rewritten(package: Package) -> dict[str, str]:
+    """The sources of a package, written anew from their syntax trees."""
+    return {path: _rewritten(source) for path, source in package.files.items() if not is_test_file(path)}
 
 
 @lru_cache(maxsize=256)
-def _again(source: str) -> str:
+def _rewritten(source: str) -> str:
     return ast.unparse(ast.parse(source))
+
+
+def _run(runner: TestRunner, package: Package, changed: Mapping[str, str], text: str) -> Report:
+    return runner.test({**package.files, **changed, WRITTEN: text}, WRITTEN)
 
 
 def _is_allowed(package: Package, node: ast.Import | ast.ImportFrom) -> bool:
