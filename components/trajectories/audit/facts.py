@@ -49,7 +49,7 @@ def success_after_error(tree: Tree, rng: random.Random, sound: SoundRecords) -> 
 
 
 def contradicting_reflection(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
-    """A check fails and the reflection says it passed, or the other way round."""
+    """A check fails and the reflection claims it passed, or the other way round."""
     for action in rng.sample(actions(tree), len(actions(tree))):
         step = after(tree, action)
         if step["phase"] != "reflection":
@@ -159,7 +159,7 @@ def ambiguous_task(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
 
 
 def bad_citation(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
-    """A citation of a page nobody opened, or of a span with another value."""
+    """A citation of a page that was not opened, or of a span with another value."""
     answer = tree["answer"]["value"]
     found = list(re.finditer(r"\[([a-z0-9/-]+):(\d+)-(\d+)\]", answer))
     if not found:

@@ -17,7 +17,7 @@ from components.core.params import TeacherSettings
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherAnswer:
-    """A reply and what it cost. `refusal` says why the endpoint would not answer this request; then `reply` is {}.
+    """A reply and what it cost. `refusal` is why the endpoint would not answer this request; then `reply` is {}.
 
     `lost` counts the attempts before it that brought nothing and may have been billed all the same.
     """

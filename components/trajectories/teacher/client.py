@@ -1,7 +1,7 @@
 """Requests to the teacher: cached, bounded in number and in money.
 
 Faults that may pass (429, 5xx, time-outs, no connection, a reply that is no completion) are tried again after jittered,
-growing pauses, and no sooner than `Retry-After` says. A request the endpoint refuses for what it asks (400, 413, 422)
+growing pauses, and no sooner than `Retry-After` asks. A request the endpoint refuses for what it asks (400, 413, 422)
 is an answer, kept like others. All else ends the run with one error; what was answered is kept, the next run goes on.
 """
 
@@ -222,7 +222,7 @@ def _count(value: object, otherwise: int) -> int:
 
 
 def _retry_after_s(text: str) -> float:
-    """Seconds, or the time until a date; 0 where it says neither."""
+    """Seconds, or the time until a date; 0 where it is neither."""
     try:
         return max(0.0, float(text))
     except ValueError:

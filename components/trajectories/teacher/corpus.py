@@ -50,7 +50,7 @@ class Taught:
 
     @property
     def share(self) -> float:
-        """Of records that hold the teacher's words or deeds."""
+        """Of records that the teacher reworded or acted."""
         return sum(record.provenance.teacher is not None for record in self.records) / max(1, len(self.records))
 
     @property
@@ -192,7 +192,7 @@ def write_taught(output: Path, taught: Taught, settings: TeacherSettings, facts:
 
 
 def write_notes(directory: Path, taught: Taught, settings: TeacherSettings) -> dict[str, Any]:
-    """The ledger and the issues; returns what a manifest says of them and of the teacher."""
+    """The ledger and the issues; returns the facts a manifest holds about them and the teacher."""
     for name, rows in ((LEDGER, taught.ledger), (ISSUES, taught.issues)):
         lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for row in rows)
         write_text(directory / name, "".join(f"{line}\n" for line in lines))

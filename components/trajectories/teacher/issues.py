@@ -49,7 +49,7 @@ class Issue(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class CodeFacts:
-    """What may be told of a task (`subject`, `prompt`, `symptom`) and what must not (`right`, `broken`, `places`).
+    """What the teacher may learn of a task (`subject`, `prompt`, `symptom`) and must not (`right`, `broken`, `places`).
 
     The subject is what is reported: the function of a task about one function, the package of a task in a package,
     where the function and its module are the place to find.

@@ -35,7 +35,7 @@ class LedgerEntry(BaseModel):
 
 
 def summarise(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
-    """Counts and money by role; `usd_per_accepted` carries what was spent in vain."""
+    """Counts and money by role; `usd_per_accepted` includes the cost of what was not accepted."""
     roles = sorted({entry.role for entry in entries})
     return {role: _summarise([entry for entry in entries if entry.role == role]) for role in roles}
 
