@@ -10,7 +10,7 @@ from components.agent.template import ASSISTANT_KINDS, encode_conversation, rend
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.trajectories.record import (
     Call,
-    Check,
+    VerdictCheck,
     FinalAnswer,
     Provenance,
     Record,
@@ -63,7 +63,7 @@ def any_record(draw: st.DrawFn) -> Record:
         tools=(tool,),
         steps=tuple(steps),
         answer=FinalAnswer(value=steps[-1].text),
-        verdict=Verdict(outcome="success", checks=(Check(name="environment", passed=True),)),
+        verdict=Verdict(outcome="success", checks=(VerdictCheck(name="environment", passed=True),)),
         provenance=Provenance(licence="Apache-2.0", source_uri="generator:any"),
     )
 
