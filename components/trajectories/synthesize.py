@@ -24,12 +24,12 @@ from components.core.paths import home
 from components.core.stage import StageContext
 from components.tasks.kit.registry import choose_families, family_modules
 from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
+from components.trajectories.layout import TRAJECTORIES
 from components.trajectories.record import Record, by_family, read_shard, shard_name, write_family, write_records
 from components.trajectories.teacher.corpus import teach, write_notes
 from components.trajectories.workers import cpu_s, in_workers, worker_count
 
 RAW = Path("data/raw")
-OUTPUT = Path("data/trajectories")
 PRODUCER = "synthesize"
 _CHUNK_EPISODES = 50
 _COSTLY_CHUNK_EPISODES = 5  # of the code stream, whose episodes run test suites
@@ -89,7 +89,7 @@ def run(context: StageContext) -> None:
         )
         records = taught.records
     grouped = by_family(records)
-    with write_directory(OUTPUT) as directory:
+    with write_directory(TRAJECTORIES) as directory:
         shards = [shard for name, made in grouped.items() for shard in write_family(directory, name, made)]
         facts: dict[str, Any] = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
         if settings is not None and taught is not None:

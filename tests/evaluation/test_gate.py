@@ -11,9 +11,8 @@ import pytest
 from components.core.errors import BadInput
 from components.core.lineage import Manifest
 from components.core.params import Gate, load
-from components.evaluation.agent_eval import MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import Segment
 from components.evaluation.gate import Check, Results, Verdict, decide, overall
+from components.evaluation.items import MODEL, EpisodeItem, Segment
 from components.evaluation.report import gate_markdown
 
 FAMILY = "arithmetic_add"

@@ -20,6 +20,7 @@ from components.agent.toolbox import Toolbox, offer
 from components.core.errors import BadInput
 from components.core.params import Stream
 from components.core.seeding import named_rng
+from components.tasks.kit.citations import normal_words
 from components.tasks.kit.splits import split_of
 
 # Fields with one short value; the others are long, or lists.
@@ -279,9 +280,3 @@ def says(answer: str, value: str) -> bool:
     """Whether an answer is the value, or a short sentence that ends with it."""
     said, wanted = normal_words(answer), normal_words(value)
     return said[-len(wanted) :] == wanted and len(said) <= len(wanted) + _MAX_EXTRA_WORDS
-
-
-def normal_words(text: str) -> list[str]:
-    """Words in lower case without quotes and the end's punctuation."""
-    words = (part.lstrip("\"'“‘").rstrip(".,;:!?\"'”’") for part in text.casefold().split())
-    return [word for word in words if word]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.tasks.kit.citations import contains
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.lookups import normal_words
 from components.tasks.research.pages import Passage
 from components.tasks.research.queries import Count, Query
 
@@ -58,12 +58,6 @@ def shortcut(question: Question, corpus: Corpus) -> bool:
     return set(question.needed) <= set(shown) or (
         answer is not None and any(contains(passage.hit, answer) for passage in shown)
     )
-
-
-def contains(text: str, phrase: str) -> bool:
-    """Whether the words of a phrase stand in a text, in their order and side by side."""
-    words, wanted = normal_words(text), normal_words(phrase)
-    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
 def _leaves_open(shorter: Query, query: Query, corpus: Corpus) -> bool:

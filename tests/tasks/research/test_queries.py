@@ -12,6 +12,7 @@ from research_corpus import COUNTRIES, FAMILIES, FIELDS, accepted, corpora, quer
 
 from components.agent.environment import Split
 from components.agent.factbook import Knowledge
+from components.tasks.kit.citations import contains
 from components.tasks.research.corpus import Corpus
 from components.tasks.research.family import ResearchFamily
 from components.tasks.research.lookups import read_amount
@@ -28,7 +29,7 @@ from components.tasks.research.queries import (
     Read,
     Shares,
 )
-from components.tasks.research.questions import Question, contains, refusal, shortcut
+from components.tasks.research.questions import Question, refusal, shortcut
 
 Table = dict[str, dict[str, str]]
 
