@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ Code = dict[str, dict[str, str]]
 """The hash of every definition, by module."""
 
 _FILE_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
-_IMPORT_IN_TEXT = re.compile(r"\b(?:from|import) ([\w.]+)")  # of a program given to another process
+_PYTHON_FILE = re.compile(r"(\w+)\.py")
+_IMPORT_IN_TEXT = re.compile(r"\b(?:from|import) (\w+(?:\.\w+)*)")  # of a program given to another process
 PAPERS = re.compile(r"(README|NOTICE|LICENCE|LICENSE)\b")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _IGNORED_FIELDS = frozenset(("ctx", "kind", "type_comment"))
@@ -187,8 +188,8 @@ class _Module:
                 found.update((origin, *(f"{origin}.{alias.name}" for alias in node.names)))
         for text in self._read.texts:
             found.update(_IMPORT_IN_TEXT.findall(text))
-            if text.endswith(".py") and _FILE_NAME.fullmatch(text):
-                found.add(f"{package}.{text.removesuffix('.py')}")
+            if file := _PYTHON_FILE.fullmatch(text):
+                found.add(f"{package}.{file[1]}")
         return found
 
     @cached_property
@@ -216,7 +217,11 @@ class _Module:
 
     @cached_property
     def _read(self) -> _Reading:
-        return _Reading(ast.parse(self.path.read_bytes(), str(self.path)))
+        source = self.path.read_bytes()
+        try:
+            return _read(source)
+        except SyntaxError as error:
+            raise BadInput(f"{self.path}: line {error.lineno}: {error.msg}") from None
 
 
 class _Reading:
@@ -275,6 +280,11 @@ class _Reading:
             self.texts.add(node.value)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             self.imports.append(node)
+
+
+@cache
+def _read(source: bytes) -> _Reading:
+    return _Reading(ast.parse(source))
 
 
 def _does_nothing(node: ast.AST) -> bool:

@@ -33,7 +33,7 @@ from components.sandbox.wire import Limits, Result, Runner, receive, send
 _START_S = 60.0
 _GRACE_S = 15.0
 _END_S = 3.0
-_ROOT = Path(__file__).resolve().parents[3]
+_ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from components.sandbox.worker import main; "
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
