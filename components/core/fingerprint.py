@@ -194,7 +194,8 @@ class _Module:
 
     @cached_property
     def data_files(self) -> dict[str, Path]:
-        """A string that is the name of a file or directory beside the module, or a path from the root, names it."""
+        """A string that is the name of a file beside the module, or a path from the root, names it; a directory beside
+        the module is named where the string is joined to a path by `/`."""
         found: dict[str, Path] = {}
         beside = {path.name for path in self.path.parent.iterdir()}
         for text in self._read.texts:
@@ -203,10 +204,12 @@ class _Module:
                 continue
             home = self.path.parent if top in beside else self.root
             path = home / text
-            if path.is_dir() and not (path / "__init__.py").exists():
+            if path.is_dir():
+                if (path / "__init__.py").exists() or (home != self.root and text not in self._read.joined):
+                    continue
                 files = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
                 found |= {file.relative_to(home).as_posix(): file for file in files if not PAPERS.match(file.name)}
-            elif path.is_file() and path.suffix != ".py":
+            elif path.is_file() and path.suffix != ".py" and not PAPERS.match(path.name):
                 found[text] = path
         return found
 
@@ -225,11 +228,12 @@ class _Module:
 
 
 class _Reading:
-    """A module's syntax tree, read once: its definitions as text, its imports and its strings."""
+    """A module's syntax tree, read once: its definitions as text, its imports, its strings and those after a `/`."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.texts: set[str] = set()
+        self.joined: set[str] = set()
         self.parts: dict[str, list[str]] = {IMPORTS: [], BODY: []}
         for statement in tree.body:
             self._add(statement)
@@ -278,6 +282,8 @@ class _Reading:
         words.append(")")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             self.texts.add(node.value)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant):
+            self.joined.add(str(node.right.value))
         elif isinstance(node, ast.Import | ast.ImportFrom):
             self.imports.append(node)
 
