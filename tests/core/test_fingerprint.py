@@ -331,7 +331,7 @@ def test_the_survey_takes_the_fingerprint_and_names_what_changed(project: Path) 
     work = survey(project)
     assert work[STAGE].done
     assert work["ingest"].reasons == ("code changed",)  # the cache has lost what it was
-    assert work["init_model"].reasons[0] == "model.attention.MultiHeadLatentAttention._decode changed"
+    assert work["init_model"].reasons[0] == "model.attention.MLAttention.decode changed"
     assert "model.exchange.gguf (module) changed" in work["release"].reasons
     assert "model.exchange.gguf (module) changed" not in work["evaluate@stem"].reasons
     named = {name for name, one in work.items() if any(why.startswith("model.attention.") for why in one.reasons)}
