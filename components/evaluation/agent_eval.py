@@ -7,36 +7,19 @@ may pair them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from components.agent.environment import Task, TaskFamily
 from components.agent.episode_loop import Policy, run_episodes
 from components.agent.factbook import Knowledge
 from components.agent.policies import ModelPolicy, NoOpPolicy, RandomToolPolicy
 from components.core.params import Params
+from components.evaluation.items import MODEL, EpisodeItem, parse_rate
 from components.evaluation.statistics import mean_of, wilson
 from components.tasks.kit.registry import choose_families, load_families
 
-MODEL = "model"
-BASELINES = ("no_op", "random_tool")
 # Families whose every call runs a real test suite; more episodes would cost minutes.
 _EPISODE_CAPS = {"code_repair": 10}
 _DRAWS_PER_TASK = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpisodeItem:
-    """One episode of one policy."""
-
-    policy: str
-    stream: str
-    family: str
-    task: str
-    success: bool
-    turns: int
-    tool_calls: int
-    parse_errors: int
-    end: str
 
 
 def evaluated_families(params: Params) -> dict[str, TaskFamily]:
@@ -99,12 +82,6 @@ def evaluate_agent(
             ]
         on_family()
     return items
-
-
-def parse_rate(items: Sequence[EpisodeItem]) -> tuple[int, int]:
-    """Tool calls that could be read, and all turns that tried one: those calls and the turns that could not be read."""
-    read = sum(item.tool_calls for item in items)
-    return read, read + sum(item.parse_errors for item in items)
 
 
 def summarise(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict[str, float | int]]:

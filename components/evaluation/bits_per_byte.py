@@ -15,6 +15,7 @@ import numpy as np
 
 from components.core.errors import BadInput
 from components.corpus.documents import read_documents
+from components.evaluation.items import TextSegment
 from components.evaluation.ngram import NGramModel
 from components.evaluation.scoring import score_rows, sliding_rows
 from components.tokenizer import TextTokenizer
@@ -32,20 +33,6 @@ class HeldOutDocument:
     id: str
     ids: np.ndarray  # (T,) int64
     token_bytes: np.ndarray  # (T,) int64, 0 for the begin token
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextSegment:
-    """Up to SEGMENT_TOKENS consecutive tokens of a document: the item that intervals are computed from."""
-
-    domain: str
-    document: str
-    segment: int
-    tokens: int
-    bytes: int
-    model_bits: float
-    unigram_bits: float
-    five_gram_bits: float
 
 
 def read_held_out(directory: Path, domain: str, tokenizer: TextTokenizer, budget_bytes: int) -> list[HeldOutDocument]:

@@ -15,10 +15,19 @@ from components.core.params import TEXT_DOMAINS
 from components.core.stage import StageContext
 from components.core.tracking import flatten
 from components.evaluation import agent_eval, bits_per_byte, contamination, figures, phases
-from components.evaluation.agent_eval import EpisodeItem
-from components.evaluation.bits_per_byte import HeldOutDocument, TextSegment
+from components.evaluation.bits_per_byte import HeldOutDocument
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
-from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, write_items
+from components.evaluation.items import (
+    AGENT_FILE,
+    BASELINES,
+    BITS_FILE,
+    MODEL,
+    PHASES_FILE,
+    TASKS_FILE,
+    EpisodeItem,
+    TextSegment,
+    write_items,
+)
 from components.evaluation.lm_eval_adapter import TaskItem, TriviumLM, run_tasks
 from components.evaluation.ngram import NGramModel
 from components.evaluation.phase_answers import PhaseAnswer, all_phases, phase_metrics
@@ -148,10 +157,10 @@ def agent_metrics(episodes: Sequence[EpisodeItem]) -> dict[str, Any]:
     def of(policy: str) -> dict[str, dict[str, float | int]]:
         return agent_eval.summarise([item for item in episodes if item.policy == policy], CONFIDENCE)
 
-    ours = [item for item in episodes if item.policy == agent_eval.MODEL]
+    ours = [item for item in episodes if item.policy == MODEL]
     return {
-        "agent": of(agent_eval.MODEL),
-        "baselines": {name: of(name) for name in agent_eval.BASELINES},
+        "agent": of(MODEL),
+        "baselines": {name: of(name) for name in BASELINES},
         "streams": agent_eval.summarise_streams(ours, CONFIDENCE),
     }
 

@@ -19,9 +19,16 @@ from components.core.lineage import Manifest, read_manifest, verify
 from components.core.params import GateParams
 from components.core.stage import StageContext
 from components.evaluation import report
-from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem, parse_rate
-from components.evaluation.bits_per_byte import TextSegment
-from components.evaluation.items import AGENT_FILE, BITS_FILE, read_items
+from components.evaluation.items import (
+    AGENT_FILE,
+    BASELINES,
+    BITS_FILE,
+    MODEL,
+    EpisodeItem,
+    TextSegment,
+    parse_rate,
+    read_items,
+)
 from components.evaluation.statistics import (
     BootstrapResult,
     Interval,

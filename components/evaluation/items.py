@@ -7,7 +7,7 @@ fields of a dataclass. Numbers are rounded to six decimals, far below what they 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -20,6 +20,8 @@ BITS_FILE = "bits_per_byte.parquet"
 AGENT_FILE = "agent.parquet"
 TASKS_FILE = "tasks.parquet"
 PHASES_FILE = "phases.parquet"
+MODEL = "model"  # the policies of an agent's episodes: the checkpoint, and those that say what a score is worth
+BASELINES = ("no_op", "random_tool")
 _DECIMALS = 6
 _TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -31,6 +33,41 @@ _TYPES: dict[Any, pa.DataType] = {
 }
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeItem:
+    """One episode of one policy."""
+
+    policy: str
+    stream: str
+    family: str
+    task: str
+    success: bool
+    turns: int
+    tool_calls: int
+    parse_errors: int
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSegment:
+    """A piece of a document, up to bits_per_byte.SEGMENT_TOKENS long: the item that intervals are computed from."""
+
+    domain: str
+    document: str
+    segment: int
+    tokens: int
+    bytes: int
+    model_bits: float
+    unigram_bits: float
+    five_gram_bits: float
+
+
+def parse_rate(items: Sequence[EpisodeItem]) -> tuple[int, int]:
+    """Tool calls that could be read, and all turns that tried one: those calls and the turns that could not be read."""
+    read = sum(item.tool_calls for item in items)
+    return read, read + sum(item.parse_errors for item in items)
 
 
 def write_items(path: Path, kind: type[Item], items: Sequence[Item]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.evaluation.agent_eval import MODEL, EpisodeItem
+from components.evaluation.items import MODEL, EpisodeItem
 from components.evaluation.phase_answers import PHASES, PhaseAnswer
 from components.evaluation.statistics import Interval, mean_of, paired_rate_difference
 

@@ -20,6 +20,7 @@ from components.agent.serving import serving_tokenizer
 from components.agent.template import CHAT_TEMPLATE
 from components.core.errors import BadInput
 from components.core.files import write_directory, write_json, write_text
+from components.core.fingerprint import code_hash
 from components.core.lineage import Manifest, describe_shard, read_manifest, stage_identity
 from components.core.params import Params
 from components.core.stage import StageContext
@@ -130,7 +131,11 @@ def read_inputs(params: Params) -> Inputs:
     identity = stage_identity(
         layout.PRODUCER,
         {path.as_posix(): path for path in (CHECKPOINTS / candidate, TOKENIZER, RAW, GATE, *evaluations)},
-        {"release": params.release.model_dump(mode="json"), "candidate": candidate},
+        {
+            "release": params.release.model_dump(mode="json"),
+            "candidate": candidate,
+            "code": code_hash(layout.PRODUCER),
+        },
     )
     return Inputs(
         checkpoint=checkpoint,

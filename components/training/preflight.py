@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import BadInput
-from components.core.lineage import Manifest, read_manifest, sha256_file, stage_identity, verify
+from components.core.fingerprint import code_hash
+from components.core.lineage import Manifest, read_manifest, stage_identity, verify
 from components.core.params import CurriculumStage, Params, find_stage
 from components.core.paths import home
 from components.training.layout import (
@@ -187,8 +188,6 @@ def _check_disk(weights: Path) -> None:
 
 def _identity(params: Params, name: str, predecessor: Path, directories: tuple[Path, ...]) -> str:
     """Names the stage's work: inputs, parameters and the code that computes it."""
-    packages = (Path(__file__).parent, Path(__file__).parents[1] / "tokens", Path(__file__).parents[2] / "model")
-    code = {f"{package.name}/{path.name}": sha256_file(path) for package in packages for path in package.glob("*.py")}
     return stage_identity(
         producer(name),
         {str(path): path for path in (predecessor, *directories)},
@@ -196,6 +195,6 @@ def _identity(params: Params, name: str, predecessor: Path, directories: tuple[P
             "seed": params.seed,
             "stage": params.curriculum[name].model_dump(mode="json"),
             "optimizer": params.optimizer.model_dump(mode="json"),
-            "code": code,
+            "code": code_hash(producer(name)),
         },
     )

@@ -27,11 +27,10 @@ from components.trajectories.checks.corpus import CORPUS_CHECKS
 from components.trajectories.checks.record import RECORD_CHECKS, check_split
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
+from components.trajectories.layout import QUARANTINE, TRAJECTORIES
 from components.trajectories.record import Record, parse_record, read_record_lines
-from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.workers import in_workers, worker_count
 
-QUARANTINE = Path("data/quarantine/trajectories")
 METRICS = Path("metrics/check_trajectories.json")
 PRODUCER = "check_trajectories"
 _BATCH_LINES = 200

@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from components.core.files import write_directory, write_file
-from components.core.lineage import Manifest, read_manifest, sha256_file, stage_identity, verify, write_manifest
+from components.core.fingerprint import code_hash
+from components.core.lineage import Manifest, read_manifest, stage_identity, verify, write_manifest
 from components.core.params import Params
 from components.core.paths import home
 from components.core.stage import StageContext
-from components.tasks.kit.registry import choose_families
+from components.tasks.kit.registry import choose_families, family_modules
 from components.trajectories.episodes import GENERATOR_VERSION, SEEDS_PER_RUN, Synthesizer
+from components.trajectories.layout import TRAJECTORIES
 from components.trajectories.record import Record, by_family, read_shard, shard_name, write_family, write_records
 from components.trajectories.teacher.corpus import teach, write_notes
 from components.trajectories.workers import cpu_s, in_workers, worker_count
 
 RAW = Path("data/raw")
-OUTPUT = Path("data/trajectories")
 PRODUCER = "synthesize"
 _CHUNK_EPISODES = 50
 _COSTLY_CHUNK_EPISODES = 5  # of the code stream, whose episodes run test suites
@@ -87,7 +88,7 @@ def run(context: StageContext) -> None:
         )
         records = taught.records
     grouped = by_family(records)
-    with write_directory(OUTPUT) as directory:
+    with write_directory(TRAJECTORIES) as directory:
         shards = [shard for name, made in grouped.items() for shard in write_family(directory, name, made)]
         facts: dict[str, Any] = {"generator_version": GENERATOR_VERSION, "seed": params.seed}
         if settings is not None and taught is not None:
@@ -165,12 +166,7 @@ def describe(records: Sequence[Record]) -> dict[str, int]:
 
 def _identity(params: Params) -> str:
     """What the chunks depend on: inputs, parameters and the code that makes them."""
-    packages = tuple(Path(__file__).parents[1] / name for name in ("trajectories", "agent", "sandbox", "tasks"))
-    code = {
-        str(path.relative_to(package.parent)): sha256_file(path)
-        for package in packages
-        for path in sorted(package.rglob("*.py"))
-    }
+    code = code_hash(PRODUCER, family_modules())
     return stage_identity(
         PRODUCER, {"raw": RAW}, {"seed": params.seed, "wanted": params.trajectories.model_dump(), "code": code}
     )

@@ -21,10 +21,9 @@ from components.core.params import agent_rows
 from components.core.stage import StageContext
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
-from components.trajectories.check import QUARANTINE
 from components.trajectories.checks.loss_mask import find_mask_fault
+from components.trajectories.layout import QUARANTINE, TRAJECTORIES
 from components.trajectories.record import Record, parse_record, read_record_lines
-from components.trajectories.synthesize import OUTPUT as TRAJECTORIES
 from components.trajectories.weights import weigh
 
 TOKENIZER = Path("artifacts/tokenizer")

@@ -18,9 +18,17 @@ from components.core.progress import Progress
 from components.core.stage import StageContext
 from components.core.tracking import StageTracker
 from components.evaluation import evaluate, gate
-from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import TextSegment
-from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, read_items
+from components.evaluation.items import (
+    AGENT_FILE,
+    BASELINES,
+    BITS_FILE,
+    MODEL,
+    PHASES_FILE,
+    TASKS_FILE,
+    EpisodeItem,
+    TextSegment,
+    read_items,
+)
 from components.evaluation.lm_eval_adapter import TaskItem
 from components.evaluation.phase_answers import PhaseAnswer
 from components.evaluation.report import stages_markdown

@@ -11,9 +11,8 @@ import pytest
 from components.core.errors import BadInput
 from components.core.lineage import Manifest
 from components.core.params import GateParams, load
-from components.evaluation.agent_eval import MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import TextSegment
 from components.evaluation.gate import Results, decide
+from components.evaluation.items import MODEL, EpisodeItem, TextSegment
 from components.evaluation.report import gate_markdown
 from components.evaluation.verdict import GateCheck, GateVerdict, overall
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluation.agent_eval import EpisodeItem
+from components.evaluation.items import EpisodeItem
 from components.evaluation.phase_answers import PhaseAnswer
 from components.evaluation.study import Difference, Outcomes, compare, outcomes, rate
 

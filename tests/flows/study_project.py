@@ -63,8 +63,7 @@ def pretrain():
 
 def evaluate():
     """Right wherever the stream was trained, but for one item in five, which the seed decides."""
-    from components.evaluation.agent_eval import EpisodeItem
-    from components.evaluation.items import AGENT_FILE, PHASES_FILE, write_items
+    from components.evaluation.items import AGENT_FILE, PHASES_FILE, EpisodeItem, write_items
     from components.evaluation.phase_answers import PHASES, PhaseAnswer
 
     model = json.loads((Path("data/pretrain") / entry / "model.json").read_text())

@@ -58,7 +58,7 @@ def test_two_clones_give_the_same_bytes_and_plain_dvc_tracks_just_as_well(
     tracked = {
         run.data.tags["trivium.stage"]: run.info.status for run in client.search_runs([experiment.experiment_id])
     }
-    assert tracked == dict.fromkeys(lock(other), "FINISHED")
+    assert tracked == dict.fromkeys(lock(other).keys() - {"fingerprint"}, "FINISHED")
 
 
 @pytest.mark.timeout(1200)

@@ -1,22 +1,31 @@
 """What is already done: the other half of the adapter on DVC's Python interface (see components/core/dvc/graph.py).
 
 A survey restores every stage whose work has been done before, from `dvc.lock` or from DVC's run cache, and says of
-every other stage what made it stale. It runs nothing. One process does it all; `dvc repro` starts one per stage.
+every other stage what made it stale. It runs nothing but the stage `fingerprint`, which takes a second and says what
+the code of the others is now. One process does it all; `dvc repro` starts one per stage.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.core import fingerprint
 from components.core.dvc.graph import ALONE, StageIdentity, StageNode, identify, read_graph
+from components.core.errors import BadInput
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
+
+
+_EXPLAINED_CHANGES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,7 @@ def survey(root: Path) -> dict[str, StageWork]:
     """Restore what is done and explain what is not, for every stage of `dvc.yaml` at `root`, in order.
 
     Outputs of stages that are not done are deleted, as `dvc repro` would, so that nobody takes them for current: survey
-    workspaces, not somebody's working tree. Raises BadInput if the graph cannot be read.
+    workspaces, not somebody's working tree. Raises BadInput if the graph cannot be read or a source file is no Python.
     """
     from dvc.repo import Repo
 
@@ -44,6 +53,8 @@ def survey(root: Path) -> dict[str, StageWork]:
     # DVC takes paths of the run cache as relative to the current directory.
     with ALONE, contextlib.chdir(root), _quiet(), Repo(".", _wait_for_lock=True) as repo:
         _check_out(repo, [name for name in graph if _ran_before(repo, name)])
+        if fingerprint.STAGE in graph:
+            _take_fingerprints(repo)
         status = _status(repo)
         restored: set[str] = set()
         for name, node in graph.items():
@@ -57,7 +68,7 @@ def survey(root: Path) -> dict[str, StageWork]:
                 restored.add(name)
                 found[name] = StageWork(node=node, done=True)
             else:
-                why = tuple(_explain(changes, node, waiting)) if _ran_before(repo, name) else ("never ran here",)
+                why = tuple(_explain(repo, changes, node, waiting)) if _ran_before(repo, name) else ("never ran here",)
                 found[name] = StageWork(node=node, done=False, reasons=why)
                 _remove_outputs(repo, name)
     return {
@@ -89,6 +100,21 @@ def _check_out(repo: Repo, names: list[str]) -> None:
             repo.checkout(targets=[_target(repo, name) for name in names], force=True)
     except CheckoutError as error:
         assert error.target_infos, error
+
+
+def _take_fingerprints(repo: Repo) -> None:
+    """Run the stage `fingerprint` if a source file changed: what the others depend on must be of today.
+
+    Raises BadInput if it cannot be taken.
+    """
+    from dvc.exceptions import ReproductionError
+
+    # The stage's command says `python`: it must be this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    try:
+        repo.reproduce(targets=[_target(repo, fingerprint.STAGE)], single_item=True, run_env={"PATH": path})
+    except ReproductionError as error:
+        raise BadInput(f"{error}; `{sys.executable} -m components.fingerprint` says why") from error
 
 
 def _restore(repo: Repo, name: str) -> bool:
@@ -129,7 +155,7 @@ def _target(repo: Repo, name: str = "") -> str:
     return f"{path}:{name}" if name else path
 
 
-def _explain(changes: list[Any], node: StageNode, waiting: list[str]) -> list[str]:
+def _explain(repo: Repo, changes: list[Any], node: StageNode, waiting: list[str]) -> list[str]:
     """DVC's status of one stage as short lines, one a change, and the stages that run before it."""
     lines: list[str] = []
     for change in changes:
@@ -137,7 +163,9 @@ def _explain(changes: list[Any], node: StageNode, waiting: list[str]) -> list[st
             lines.append(change)  # "changed command"
             continue
         for path, what in change.get("changed deps", {}).items():
-            if isinstance(what, Mapping):
+            if Path(path).parent == fingerprint.DIRECTORY:
+                lines += _explain_code(repo, node, path)
+            elif isinstance(what, Mapping):
                 lines += [f"{path}: {field} {how}" for field, how in what.items()]
             else:
                 lines.append(f"{path} {what}")
@@ -147,6 +175,19 @@ def _explain(changes: list[Any], node: StageNode, waiting: list[str]) -> list[st
         missing = [path for change in changes for path in change.get("changed outs", {})]
         lines.append(f"{', '.join(missing or node.outs)} not in the cache")
     return lines
+
+
+def _explain_code(repo: Repo, node: StageNode, path: str) -> list[str]:
+    """The definitions that differ from those the stage ran with, if the cache still has these."""
+    stage = repo.stage.load_one(path=_target(repo), name=node.name)
+    ran_with = next(dep.hash_info.value for dep in stage.deps if dep.def_path == path)
+    old = Path(repo.cache.local.oid_to_path(str(ran_with)))
+    new = Path(repo.root_dir) / path
+    if not old.is_file() or not new.is_file():
+        return ["code changed"]
+    lines = fingerprint.changed_definitions(json.loads(old.read_bytes()), json.loads(new.read_bytes()))
+    more = len(lines) - _EXPLAINED_CHANGES
+    return [*lines[:_EXPLAINED_CHANGES], f"and {more} more"] if more > 0 else lines
 
 
 def _remove_outputs(repo: Repo, name: str) -> None:

@@ -7,61 +7,18 @@ names the country, the field and that value. Text without a citation is no claim
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from components.agent.factbook import spoken
+from components.tasks.kit.citations import Citation, Claim, contains, normal_words, read_claims
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.facts import contains, normal_words
 from components.tasks.research.pages import Evidence, Passage
 
-_CITATION = re.compile(r"\[([a-z0-9/-]+):(\d{1,9})-(\d{1,9})\]")
 _MAX_EXTRA_WORDS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Citation:
-    """A span of a page as an answer names it, without the page's hash."""
-
-    page: str
-    start: int
-    end: int
-
-    def __str__(self) -> str:
-        return f"[{self.page}:{self.start}-{self.end}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A text and the spans it is cited with."""
-
-    text: str
-    citations: tuple[Citation, ...]
 
 
 def cite(evidence: Evidence) -> str:
     return str(Citation(page=evidence.page, start=evidence.start, end=evidence.end))
-
-
-def read_claims(answer: str) -> tuple[Claim, ...]:
-    """The claims of an answer in their order; what follows the last citation is a claim without one."""
-    claims: list[Claim] = []
-    text, citations = "", list[Citation]()
-    end = 0
-    for match in _CITATION.finditer(answer):
-        between = answer[end : match.start()]
-        if normal_words(between) and citations:
-            claims.append(Claim(text=text, citations=tuple(citations)))
-            text, citations = "", []
-        text += between
-        citations.append(Citation(page=match[1], start=int(match[2]), end=int(match[3])))
-        end = match.end()
-    if citations:
-        claims.append(Claim(text=text, citations=tuple(citations)))
-    if normal_words(answer[end:]):
-        claims.append(Claim(text=answer[end:], citations=()))
-    return tuple(claims)
 
 
 def resolve(evidence: Evidence, corpus: Corpus) -> Passage | str:

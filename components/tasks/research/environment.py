@@ -15,9 +15,10 @@ from components.agent.calculator import CALCULATOR, calculate
 from components.agent.environment import Observation, ToolEnvironment
 from components.agent.factbook import NO_RESULTS, NO_WORDS, SEARCH, match_expression, spoken
 from components.agent.messages import ToolCall, ToolSpec
+from components.tasks.kit.citations import normal_words
 from components.tasks.research.citations import citation_fault
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.facts import answers_with, normal_words
+from components.tasks.research.facts import answers_with
 from components.tasks.research.pages import Passage
 
 OPEN = ToolSpec(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from components.agent.environment import Split
 from components.core.errors import BadInput
+from components.tasks.kit.citations import normal_words
 from components.tasks.kit.splits import split_of
 
 # Fields with one short value; the others are long, or lists.
@@ -42,18 +43,6 @@ def read_amount(value: str) -> float | None:
     """The number a value starts with, or None."""
     found = _AMOUNT.match(value)
     return float(found[1].replace(",", "")) * _SCALES[found[2]] if found else None
-
-
-def normal_words(text: str) -> list[str]:
-    """Words in lower case without quotes and the end's punctuation."""
-    words = (part.lstrip("\"'“‘").rstrip(".,;:!?\"'”’") for part in text.casefold().split())
-    return [word for word in words if word]
-
-
-def contains(text: str, phrase: str) -> bool:
-    """Whether the words of a phrase stand in a text, in their order and side by side."""
-    words, wanted = normal_words(text), normal_words(phrase)
-    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
 def answers_with(answer: str, value: str) -> bool:

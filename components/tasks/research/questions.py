@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.tasks.kit.citations import contains
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.facts import contains
 from components.tasks.research.pages import Passage
 from components.tasks.research.queries import Count, Query
 

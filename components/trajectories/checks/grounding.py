@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from components.agent.calculator import calculate
-from components.tasks.research.citations import Citation, read_claims
-from components.tasks.research.facts import contains
+from components.tasks.kit.citations import Citation, contains, read_claims
 from components.trajectories.record import CitedSpan, Record, RecordedObservation, Step, content_sha
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

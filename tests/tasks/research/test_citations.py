@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from components.agent.factbook import SEARCH, Knowledge
 from components.agent.messages import ToolCall
-from components.tasks.research.citations import Citation, Claim, citation_fault, cite, read_claims, resolve
+from components.tasks.kit.citations import Citation, Claim, read_claims
+from components.tasks.research.citations import citation_fault, cite, resolve
 from components.tasks.research.corpus import Corpus
 from components.tasks.research.environment import OPEN, ReportEnvironment
 from components.tasks.research.pages import Evidence, Page

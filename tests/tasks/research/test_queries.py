@@ -12,8 +12,9 @@ from research_corpus import COUNTRIES, FAMILIES, FIELDS, accepted, corpora, quer
 
 from components.agent.environment import Split
 from components.agent.factbook import Knowledge
+from components.tasks.kit.citations import contains
 from components.tasks.research.corpus import Corpus
-from components.tasks.research.facts import contains, read_amount
+from components.tasks.research.facts import read_amount
 from components.tasks.research.family import ResearchFamily
 from components.tasks.research.pages import Page
 from components.tasks.research.queries import (
