@@ -199,8 +199,8 @@ class _Module:
         found: dict[str, Path] = {}
         beside = {path.name for path in self.path.parent.iterdir()}
         for text in self._read.texts:
-            top = text.partition("/")[0]
-            if top not in beside and not (top in PACKAGES and _FILE_NAME.fullmatch(text)):
+            top, _, below = text.partition("/")
+            if top not in beside and not (top in PACKAGES and below and _FILE_NAME.fullmatch(text)):
                 continue
             home = self.path.parent if top in beside else self.root
             path = home / text
