@@ -45,7 +45,9 @@ def run(tmp_path: Path, end: str, **environment: str) -> subprocess.CompletedPro
 def tracked(tmp_path: Path) -> list[Run]:
     """All tracked runs, the newest first."""
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'home' / 'mlflow' / 'mlflow.db'}")
-    return client.search_runs([client.get_experiment_by_name("trivium").experiment_id])
+    experiment = client.get_experiment_by_name("trivium")
+    assert experiment is not None
+    return client.search_runs([experiment.experiment_id])
 
 
 def runs(tmp_path: Path) -> list[tuple[str, str]]:

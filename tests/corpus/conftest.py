@@ -93,7 +93,7 @@ def write_raw(root: Path, documents: list[Document]) -> None:
         for source in sources:
             written = write_documents(directory / source, [doc for doc in documents if doc.source == source])
             shards += [shard.model_copy(update={"name": f"{source}/{shard.name}"}) for shard in written]
-        totals = {"source": {source: {} for source in sources}}
+        totals: dict[str, dict[str, dict[str, int]]] = {"source": {source: {} for source in sources}}
         manifest = Manifest(producer="ingest", shards=tuple(shards), totals=totals)
         write_manifest(directory, manifest)
     write_quarantine(root / QUARANTINE, {}, manifest)

@@ -57,9 +57,9 @@ def test_items_and_figures_agree(evaluated: Path) -> None:
     assert metrics["all_phases"]["items"] == len(phases) > 0
     for stream, row in metrics["phases"].items():
         for phase, figures in row.items():
-            members = [item for item in phases if (item.stream, item.phase) == (stream, phase)]
-            assert figures["items"] == len(members)
-            assert figures["acc"] == sum(item.acc for item in members) / len(members)
+            accuracies = [one.acc for one in phases if (one.stream, one.phase) == (stream, phase)]
+            assert figures["items"] == len(accuracies)
+            assert figures["acc"] == sum(accuracies) / len(accuracies)
 
 
 def test_counting_beats_knowing_nothing_and_random_weights(evaluated: Path) -> None:
@@ -69,7 +69,7 @@ def test_counting_beats_knowing_nothing_and_random_weights(evaluated: Path) -> N
 
 
 def test_every_checkpoint_and_policy_meets_the_same_tasks(evaluated: Path) -> None:
-    asked = {}
+    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in ("first", "second"):
         for item in read_items(evaluated / "data/evaluations" / name / AGENT_FILE, EpisodeItem):
             asked.setdefault((name, item.policy), []).append((item.family, item.task))

@@ -18,10 +18,10 @@ def schedules(draw: st.DrawFn) -> LearningRateSchedule:
     phase = draw(st.sampled_from(["warmup", "stable", "decay"]))
     start, end = draw(FACTORS), draw(FACTORS)
     if phase == "warmup":
-        return LearningRateSchedule(phase=phase, start=start, end=end, warmup_share=draw(st.floats(0.01, 0.99)))
+        return LearningRateSchedule(phase="warmup", start=start, end=end, warmup_share=draw(st.floats(0.01, 0.99)))
     if phase == "stable":
-        return LearningRateSchedule(phase=phase, start=start, end=start)
-    return LearningRateSchedule(phase=phase, start=max(start, end), end=min(start, end))
+        return LearningRateSchedule(phase="stable", start=start, end=start)
+    return LearningRateSchedule(phase="decay", start=max(start, end), end=min(start, end))
 
 
 @given(schedules(), TOTALS)

@@ -21,7 +21,7 @@ import httpx
 from components.core.errors import BadInput
 from components.core.params import TeacherSettings
 from components.core.retries import TransientFault, call_with_retries, is_transient
-from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
+from components.trajectories.teacher.cache import AnswerCache, TeacherAnswer, request_key
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 
 _REFUSED_STATUS = frozenset((400, 413, 422))
@@ -78,7 +78,7 @@ class TeacherClient:
         messages: Sequence[Mapping[str, Any]],
         allowance: Allowance,
         tools: Sequence[Mapping[str, Any]] = (),
-    ) -> Answer:
+    ) -> TeacherAnswer:
         """The answer, from the cache or from the endpoint. What it cost, and what attempts before it may have cost, is
         taken from `allowance` either way, so that a run with a warm cache does the same. Raises OutOfMoney before a
         request that could exceed it."""
@@ -104,7 +104,7 @@ class TeacherClient:
         tools: Sequence[Mapping[str, Any]],
         bound_tokens: int,
         allowance: Allowance,
-    ) -> Answer:
+    ) -> TeacherAnswer:
         settings = self.settings
         body: dict[str, Any] = {
             "model": settings.model,
@@ -118,7 +118,7 @@ class TeacherClient:
         bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
         reason, lost = "", 0
 
-        def send() -> Answer:
+        def send() -> TeacherAnswer:
             nonlocal reason, lost
             if not allowance.covers(bound_usd):
                 raise self._failure(f"{reason}; trying again could exceed trajectories.teacher.cost_cap_usd")
@@ -132,7 +132,7 @@ class TeacherClient:
                     allowance.lost_usd += bound_usd
                 raise
             if refusal:
-                return Answer(
+                return TeacherAnswer(
                     key=key, reply={}, refusal=refusal, prompt_tokens=0, completion_tokens=0, cost_usd=0.0, lost=lost
                 )
             return self._answer(key, reply, bound_tokens, lost)
@@ -169,7 +169,7 @@ class TeacherClient:
             raise self._failure(f"status {status}, to be tried again in {wait_s:.0f} s")
         raise TransientFault(f"status {status}", wait_s=wait_s)
 
-    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> Answer:
+    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> TeacherAnswer:
         """A reply that does not say what it used is counted at the most it can have used."""
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
@@ -180,7 +180,7 @@ class TeacherClient:
                 f"it counts {prompt_tokens} + {completion_tokens} tokens where at most {bound_tokens} + "
                 f"{self.settings.max_tokens} (max_tokens) were asked for, so cost_cap_usd could not be kept"
             )
-        return Answer(
+        return TeacherAnswer(
             key=key,
             reply={"choices": reply["choices"][:1]},
             refusal="",
@@ -197,7 +197,7 @@ class TeacherClient:
         )
 
 
-def content(answer: Answer) -> tuple[str, str]:
+def content(answer: TeacherAnswer) -> tuple[str, str]:
     """The text of an answer and, where it is of no use, why."""
     if answer.refusal:
         return "", answer.refusal

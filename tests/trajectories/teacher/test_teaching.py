@@ -214,14 +214,14 @@ def test_branches_and_their_parents_stay_as_they_are(
 
 def test_settings_are_refused_by_name() -> None:
     fields = teacher_settings().model_dump(mode="json")
-    for change, said in (
+    for change, message in (
         ({"share_cap": 2}, "share_cap = 2"),
         ({"modle": "x"}, "did you mean 'model'"),
         ({"verbalise": False}, "give the teacher a role"),
         ({"cost_cap_usd": -1}, "cost_cap_usd = -1"),
         ({"prompt_version": "9"}, "prompt_version = '9'"),
     ):
-        with pytest.raises(BadInput, match=said):
+        with pytest.raises(BadInput, match=message):
             read_settings(fields | change, "teacher.yaml")
     with pytest.raises(BadInput, match="share_cap: missing"):
         read_settings({name: value for name, value in fields.items() if name != "share_cap"}, "teacher.yaml")
