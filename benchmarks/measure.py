@@ -55,7 +55,7 @@ class Rounds:
 
 
 def time_in_rounds(calls: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device) -> Rounds:
-    """Run every call once to warm up, then once a round; who begins rotates."""
+    """Run every call once to warm up, then once a round; another call goes first in every round."""
     names = list(calls)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for name in names:

@@ -36,7 +36,7 @@ class ParentRun:
         return str(self.client.get_run(self.run_id).data.tags.get(name, ""))
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Final figures of the stages, so that whole runs compare side by side."""
+        """Final metrics of the stages, so that whole runs compare side by side."""
         from mlflow.entities import Metric
 
         if metrics:

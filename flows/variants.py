@@ -119,7 +119,7 @@ def _observations(params: Params, stage: str) -> dict[str, dict[str, Any]]:
 
 
 def _branches(params: Params, stage: str) -> dict[str, dict[str, Any]]:
-    """Episodes with a wrong step and its recovery, or none. Another text for the tokenizer, so all is made anew."""
+    """Episodes with a wrong step and its recovery, or none. The tokenizer's text changes, so all stages run again."""
     name = "trajectories.wrong_branch_share"
     if params.trajectories.wrong_branch_share == 0:
         raise BadInput(f"{name} = 0: no episode takes a wrong branch, so none can be left out; raise it")

@@ -6,6 +6,7 @@ The data docs carry times, so they stay out of the stages' outputs.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class Judge:
         self._context.add_data_docs_site(site_name=site, site_config=config)
         self._source = self._context.data_sources.add_pandas(site)
 
-    def judge(self, name: str, tables: dict[str, tuple[pd.DataFrame, list[Expectation]]]) -> list[Finding]:
+    def judge(self, name: str, tables: Mapping[str, tuple[pd.DataFrame, Sequence[Expectation]]]) -> list[Finding]:
         """Run one checkpoint over tables by name; every table's expectations are one suite.
 
         A row that fails is named by the first of `_ROW_NAMES` among the table's columns.
@@ -64,7 +65,7 @@ class Judge:
         findings: list[Finding] = []
         for table, (frame, expectations) in tables.items():
             suite: ExpectationSuite = self._context.suites.add(
-                self._gx.ExpectationSuite(name=table, expectations=expectations)
+                self._gx.ExpectationSuite(name=table, expectations=list(expectations))
             )
             batch = self._source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
             validation = self._context.validation_definitions.add(

@@ -1,4 +1,4 @@
-"""A process told apart from every other one, also from a later one with its number."""
+"""A process identified by its number and start time, so that a later process with its number is not taken for it."""
 
 from __future__ import annotations
 

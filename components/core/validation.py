@@ -18,7 +18,7 @@ def explain(error: ValidationError, model: type[BaseModel], origin: str) -> str:
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first fault of what a program wrote: there one is enough, the remedy is to write it anew."""
+    """The first fault of a file that a program wrote: one is enough, the remedy is to write the file again."""
     item = error.errors()[0]
     return ": ".join(filter(None, (_place(item), item["msg"])))
 

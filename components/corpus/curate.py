@@ -49,9 +49,9 @@ def run(context: StageContext) -> None:
     verify(RAW, raw)
     set_aside = read_set_aside(QUARANTINE, raw)
     windows = benchmark_windows(TASKS, params.curation.decontamination.ngram_words)
-    with _scratch(SCRATCH) as scratch:
+    with _scratch(SCRATCH.resolve()) as scratch:  # fsspec keeps the directory a relative path was first opened in
         curate_documents(
-            RAW,
+            RAW.resolve(),
             scratch,
             params.curation,
             windows,

@@ -118,7 +118,7 @@ class ChatSession:
         self.offer(DEFAULT_TOOLS)
 
     def offer(self, names: Sequence[str]) -> None:
-        """Begin anew with these tools. Raises BadInput for one that does not exist."""
+        """Start a new conversation with these tools. Raises BadInput for one that does not exist."""
         known = [tool.name for tool in TOOLBOX]
         for name in names:
             if name not in known:

@@ -171,7 +171,7 @@ def _snapshot(module: PretrainModule) -> Snapshot:
 
 
 def _log_outcome(context: StageContext, plan: StagePlan, state: TrainingState, metrics: dict[str, Any]) -> None:
-    """Figures that vary between honest runs go to the tracked run alone, beside the curve's picture."""
+    """Metrics that vary between honest runs go to the tracked run alone, beside the curve's picture."""
     tokens = state.steps * plan.step_tokens
     measured = {"seconds": state.seconds, "tokens_per_s": tokens / state.seconds}
     if state.energy_joules is not None:

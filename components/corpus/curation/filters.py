@@ -45,7 +45,7 @@ class ForDomains(BaseFilter):
 
 
 class SubstanceFilter(BaseFilter):
-    """Drops texts with hardly any words, and texts that are mostly figures and marks."""
+    """Drops texts with hardly any words, and texts that are mostly digits and signs."""
 
     name = "substance"
 
@@ -86,7 +86,7 @@ class LanguageFilter(BaseFilter):
 
 
 class CodeFilter(BaseFilter):
-    """Drops code that does not parse, and generated code, told by its long lines."""
+    """Drops code that does not parse, and generated code, recognised by its long lines."""
 
     name = "code"
 
