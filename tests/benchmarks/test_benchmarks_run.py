@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "figures"),
+    ("name", "arguments", "columns"),
     [
         ("train_step", "--tokens 64 --dtypes float32", {"times faster", "loss difference"}),
         ("decode", "--contexts 40 --tokens 3", {"times faster", "llama.cpp ms/token"}),
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("attention", "--tokens 64 --heads 2 --dtype float32", {"forward ms", "forward and backward ms"}),
     ],
 )
-def test_it_ends_with_its_figures(name: str, arguments: str, figures: set[str]) -> None:
+def test_it_ends_with_its_figures(name: str, arguments: str, columns: set[str]) -> None:
     rounds = [] if name == "long_context" else ["--rounds", "1"]
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *rounds, *arguments.split()],
@@ -36,4 +36,4 @@ def test_it_ends_with_its_figures(name: str, arguments: str, figures: set[str]) 
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["benchmark"].startswith(name) and result["machine"]["threads"] == 1
-    assert all(figures <= row.keys() for row in result["rows"]) and result["rows"]
+    assert all(columns <= row.keys() for row in result["rows"]) and result["rows"]

@@ -13,14 +13,12 @@ from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = """
-from components.core.params import BadInput
+from components.core.errors import BadInput, Interrupted
 from components.core.stage import run_stage
-from components.core.tracking import Interrupted
-def body(context):
+with run_stage("ingest") as context:
     context.progress.update(1, 2, "tokens", loss=0.5)
     context.tracker.log_metrics({{"loss": 0.5}}, tokens=64)
     {end}
-run_stage("ingest", body)
 """
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -47,7 +45,9 @@ def run(tmp_path: Path, end: str, **environment: str) -> subprocess.CompletedPro
 def tracked(tmp_path: Path) -> list[Run]:
     """All tracked runs, the newest first."""
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'home' / 'mlflow' / 'mlflow.db'}")
-    return client.search_runs([client.get_experiment_by_name("trivium").experiment_id])
+    experiment = client.get_experiment_by_name("trivium")
+    assert experiment is not None
+    return client.search_runs([experiment.experiment_id])
 
 
 def runs(tmp_path: Path) -> list[tuple[str, str]]:

@@ -40,6 +40,10 @@ def test_stages_that_read_the_same_data_at_the_same_moment(tmp_path: Path, monke
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    recorded = [{one.dataset.name: one.dataset.digest for one in run.inputs.dataset_inputs} for run in runs]
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    recorded = [
+        {one.dataset.name: one.dataset.digest for one in run.inputs.dataset_inputs} for run in runs if run.inputs
+    ]
     assert recorded == [INPUTS] * STAGES

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,12 @@ _texts = st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1,
 @settings(deadline=None)
 @given(texts=_texts, packing=st.sampled_from(["", ".gz", ".zst"]))
 def test_rows_come_out_as_they_went_in(texts: list[str], packing: str) -> None:
-    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}[packing]
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "": bytes,
+        ".gz": gzip.compress,
+        ".zst": zstandard.ZstdCompressor().compress,
+    }
+    pack = packers[packing]
     lines = "\n".join(json.dumps({"body": text}, ensure_ascii=False) for text in texts)
     rows = list(decode(f"a.jsonl{packing}", pack(lines.encode()), "jsonl", "body"))
     assert rows == [(f"a.jsonl{packing}#{number}", text) for number, text in enumerate(texts)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sysconfig
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from components.corpus.documents import Document, read_lines, text_id, write_doc
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
 from components.tokens import TokenDocument, TrainingOrder, pack, write_token_shards
+from components.tokens.rows import Row
 from components.training.checkpoint import write_initial, write_trained
 from components.training.initial import draw_model
 from components.training.module import TrainingState
@@ -120,7 +122,7 @@ def _write_curated(directory: Path, documents: dict[str, list[Document]]) -> Non
 
 
 def _write_tokens(directory: Path, tokenizer: TextTokenizer, documents: dict[str, list[Document]]) -> None:
-    packs = {}
+    packs: dict[tuple[str, int], Sequence[Row]] = {}
     for domain, found in documents.items():
         encoded = [
             TokenDocument(

@@ -21,12 +21,12 @@ def test_text_is_whole_documents_then_a_cut_at_a_token(world: Path, tokenizer: T
     budget = len(texts[0].encode()) + 1000
     documents = read_held_out(world / "data/curated/heldout", "code", tokenizer, budget)
     assert len(documents) == 2
-    assert tokenizer.decode(documents[0].ids[1:]) == texts[0]
-    cut = tokenizer.decode(documents[1].ids[1:])
+    assert tokenizer.decode(documents[0].ids[1:].tolist()) == texts[0]
+    cut = tokenizer.decode(documents[1].ids[1:].tolist())
     assert texts[1].startswith(cut) and 1000 - 20 < len(cut.encode()) <= 1000
     for document in documents:
         assert document.ids[0] == tokenizer.bos_id
-        assert document.token_bytes.sum() == len(tokenizer.decode(document.ids[1:]).encode())
+        assert document.token_bytes.sum() == len(tokenizer.decode(document.ids[1:].tolist()).encode())
 
 
 def test_a_domain_without_text_is_refused(world: Path, tokenizer: TextTokenizer) -> None:
@@ -53,7 +53,7 @@ def test_equals_an_independent_computation(world: Path, checkpoint: Checkpoint, 
 
     uniform = NGramModel([], order=1, vocab_size=tokenizer.vocab_size, bos_id=tokenizer.bos_id)
     items = segments(documents, [bits], unigram=uniform, five_gram=uniform)
-    text_bytes = len(tokenizer.decode(document.ids[1:]).encode())
+    text_bytes = len(tokenizer.decode(document.ids[1:].tolist()).encode())
     assert by_domain(items, "model")["code"] == pytest.approx(sum(expected_bits) / text_bytes, abs=1e-6)
     tokens = len(document.ids) - 1
     assert by_domain(items, "unigram")["code"] == pytest.approx(tokens * np.log2(512) / text_bytes)

@@ -19,7 +19,7 @@ from components.core.stage import StageContext
 from components.core.tracking import StageTracker
 from components.evaluation import evaluate, gate
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import Segment
+from components.evaluation.bits_per_byte import TextSegment
 from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, read_items
 from components.evaluation.lm_eval_adapter import TaskItem
 from components.evaluation.phase_answers import PhaseAnswer
@@ -33,7 +33,7 @@ def test_items_and_figures_agree(evaluated: Path) -> None:
     manifest = read_manifest(directory, "evaluate@second")
     verify(directory, manifest)
     metrics = json.loads((evaluated / "metrics/evaluate/second.json").read_text())
-    text = read_items(directory / BITS_FILE, Segment)
+    text = read_items(directory / BITS_FILE, TextSegment)
     assert {item.domain for item in text} == set(metrics["bits_per_byte"]) == {"encyclopedic", "code"}
     for key, column in (("bits_per_byte", "model_bits"), ("five_gram", "five_gram_bits"), ("unigram", "unigram_bits")):
         code = [item for item in text if item.domain == "code"]
@@ -57,9 +57,9 @@ def test_items_and_figures_agree(evaluated: Path) -> None:
     assert metrics["all_phases"]["items"] == len(phases) > 0
     for stream, row in metrics["phases"].items():
         for phase, figures in row.items():
-            members = [item for item in phases if (item.stream, item.phase) == (stream, phase)]
-            assert figures["items"] == len(members)
-            assert figures["acc"] == sum(item.acc for item in members) / len(members)
+            accuracies = [one.acc for one in phases if (one.stream, one.phase) == (stream, phase)]
+            assert figures["items"] == len(accuracies)
+            assert figures["acc"] == sum(accuracies) / len(accuracies)
 
 
 def test_counting_beats_knowing_nothing_and_random_weights(evaluated: Path) -> None:
@@ -69,7 +69,7 @@ def test_counting_beats_knowing_nothing_and_random_weights(evaluated: Path) -> N
 
 
 def test_every_checkpoint_and_policy_meets_the_same_tasks(evaluated: Path) -> None:
-    asked = {}
+    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in ("first", "second"):
         for item in read_items(evaluated / "data/evaluations" / name / AGENT_FILE, EpisodeItem):
             asked.setdefault((name, item.policy), []).append((item.family, item.task))

@@ -33,7 +33,7 @@ def lm(checkpoint: Checkpoint, tokenizer: TextTokenizer) -> TriviumLM:
 
 
 def _requests(kind: str, arguments: list[tuple[object, ...]]) -> list[Instance]:
-    return [Instance(request_type=kind, doc={}, arguments=each, idx=0) for each in arguments]  # type: ignore[arg-type]
+    return [Instance(request_type=kind, doc={}, arguments=each, idx=0) for each in arguments]
 
 
 def test_log_likelihoods_are_the_models_own(lm: TriviumLM, checkpoint: Checkpoint, tokenizer: TextTokenizer) -> None:
@@ -78,7 +78,7 @@ def test_rolling_log_likelihood_is_that_of_held_out_text(
     world: Path, lm: TriviumLM, checkpoint: Checkpoint, tokenizer: TextTokenizer
 ) -> None:
     documents = read_held_out(world / "data/curated/heldout", "code", tokenizer, 1500)
-    text = tokenizer.decode(documents[0].ids[1:])
+    text = tokenizer.decode(documents[0].ids[1:].tolist())
     (bits,) = model_bits(checkpoint.model, documents[:1], context_tokens=checkpoint.context_tokens)
     (found,) = lm.loglikelihood_rolling(_requests("loglikelihood_rolling", [(text,)]))
     assert found / np.log(2) == pytest.approx(-bits.sum(), rel=1e-5)

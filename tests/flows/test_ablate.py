@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -51,7 +52,7 @@ def test_a_study_leaves_out_one_stream_at_a_time(studied: Project) -> None:
     assert -1 < metrics["all to no-math/episodes/math"] < -0.6
 
 
-def _tracked(project: Project) -> list[dict[str, dict[str, str]]]:
+def _tracked(project: Project) -> list[dict[str, Any]]:
     url = f"http://127.0.0.1:{project.environment['TRIVIUM_MLFLOW_PORT']}/api/2.0/mlflow/runs/search"
     filtered = {"experiment_ids": ["1"], "filter": "tags.`trivium.kind` = 'flow'", "max_results": 100}
     found = httpx.post(url, json=filtered).json()["runs"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from model import MLAConfig, MLATransformer
+from model.backends import AttentionBackend
 from model.init import initialise
 
 TINY = MLAConfig(
@@ -38,7 +39,7 @@ def tiny() -> MLAConfig:
 def build() -> Callable[..., MLATransformer]:
     """A random model: wider weights than training starts from, and norms that are not all ones."""
 
-    def make(config: MLAConfig, seed: int = 0, attention: str = "padded") -> MLATransformer:
+    def make(config: MLAConfig, seed: int = 0, attention: AttentionBackend = "padded") -> MLATransformer:
         model = MLATransformer(config, attention)
         initialise(model, seed)
         generator = torch.Generator().manual_seed(seed)

@@ -37,7 +37,7 @@ def edit_config(directory: Path, **changes: Any) -> None:
     path.write_text(json.dumps({name: value for name, value in content.items() if value != "absent"}))
 
 
-def edit_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def edit_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     weights = load_file(directory / WEIGHTS_FILE)
     change(weights)
     save_file(weights, directory / WEIGHTS_FILE)

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -103,12 +104,12 @@ def test_generation_stops_when_all_rows_have(tiny: MLAConfig, build: Callable[..
     steps = 0
     decode = model.decode
 
-    def counted(*args: object) -> torch.Tensor:
+    def counted(*args: Any) -> torch.Tensor:
         nonlocal steps
         steps += 1
         return decode(*args)
 
-    model.decode = counted
+    model.decode = counted  # type: ignore[method-assign]
     found = generate(model, some_prompts(5), max_new_tokens=200, stop_ids=range(97))
     assert [len(row) for row in found] == [1] * 5 and steps == 0
 
@@ -140,7 +141,13 @@ def test_no_prompts_give_no_answers(tiny: MLAConfig, build: Callable[..., MLATra
 def test_sampling_depends_on_seed_and_row_alone(tiny: MLAConfig, build: Callable[..., MLATransformer]) -> None:
     model = build(tiny)
     prompts = some_prompts(6)
-    options = {"max_new_tokens": 20, "temperature": 1.0, "top_k": 20, "top_p": 0.95, "repetition_penalty": 1.05}
+    options: dict[str, Any] = {
+        "max_new_tokens": 20,
+        "temperature": 1.0,
+        "top_k": 20,
+        "top_p": 0.95,
+        "repetition_penalty": 1.05,
+    }
     first = generate(model, prompts, seed=1, **options)
     assert generate(model, prompts, seed=1, **options) == first
     assert generate(model, prompts, seed=2, **options) != first
@@ -178,7 +185,7 @@ def test_draws_follow_the_distribution_of_transformers(seed: int, temperature: f
         warpers.append(TopKLogitsWarper(top_k))
     if top_p < 1:
         warpers.append(TopPLogitsWarper(top_p))
-    expected = warpers(None, logits).softmax(-1)[0]
+    expected = warpers(torch.empty(0, dtype=torch.long), logits).softmax(-1)[0]
     draws = 2000
     grid = (torch.arange(draws) + 0.5) / draws
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)

@@ -22,7 +22,7 @@ from components.core.special_tokens import SPECIAL_TOKENS
 from components.tokenizer.pretokenizer import build_pre_tokenizer, byte_alphabet
 from model import PRESETS, MLAConfig, MLATransformer, generate
 from model.config import Yarn
-from model.exchange.gguf import export
+from model.exchange.gguf import GGUFDType, export
 
 CORPUS = [
     "def add(a, b):\n    return a + b  # 12 + 345 = 357\n",
@@ -160,7 +160,12 @@ def test_the_template_is_carried_and_begins_the_text_once(
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("f32", 1e-4), ("f16", 0.04), ("bf16", 0.4), ("q8_0", 1.0)])
 def test_every_type_gives_our_probabilities_within_its_precision(
-    tmp_path: Path, model: MLATransformer, tokenizer: Tokenizer, tokenizer_json: Path, dtype: str, tolerance: float
+    tmp_path: Path,
+    model: MLATransformer,
+    tokenizer: Tokenizer,
+    tokenizer_json: Path,
+    dtype: GGUFDType,
+    tolerance: float,
 ) -> None:
     export(model, tokenizer_json, TEMPLATE, tmp_path / "nano.gguf", dtype, "nano")
     compared = 0
@@ -198,7 +203,7 @@ def test_a_rope_stretched_by_yarn_gives_our_tokens(
 
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16", "q8_0"])
 def test_files_are_the_same_bytes_every_time(
-    tmp_path: Path, model: MLATransformer, tokenizer_json: Path, dtype: str
+    tmp_path: Path, model: MLATransformer, tokenizer_json: Path, dtype: GGUFDType
 ) -> None:
     for name in ("one", "two"):
         export(model, tokenizer_json, TEMPLATE, tmp_path / name, dtype, "nano")
@@ -228,7 +233,7 @@ def test_files_are_the_same_bytes_every_time(
     ],
 )
 def test_what_llama_cpp_cannot_hold_is_refused_by_name(
-    tmp_path: Path, model: MLATransformer, tokenizer_json: Path, changes: dict[str, Any], dtype: str, message: str
+    tmp_path: Path, model: MLATransformer, tokenizer_json: Path, changes: dict[str, Any], dtype: GGUFDType, message: str
 ) -> None:
     config: MLAConfig = replace(model.config, **changes)
     with torch.device("meta"):

@@ -37,8 +37,8 @@ def test_value_and_gradients_are_those_of_plain_cross_entropy(
     seed: int, rows: int, vocab: int, chunk_rows: int
 ) -> None:
     hidden, head, targets, weights = problem(seed, rows, 16, vocab)
-    ours = [hidden.clone().requires_grad_(), head.clone().requires_grad_()]
-    exact = [hidden.double().requires_grad_(), head.double().requires_grad_()]
+    ours = (hidden.clone().requires_grad_(), head.clone().requires_grad_())
+    exact = (hidden.double().requires_grad_(), head.double().requires_grad_())
     loss_sum, weight_sum = linear_cross_entropy(*ours, targets, weights, chunk_rows)
     (3 * loss_sum).backward()
     expected = plain(*exact, targets, weights.double())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +27,7 @@ def test_parameters_by_part_sum_to_the_model(name: str) -> None:
 
 
 def test_nano_is_the_shape_of_its_params_file() -> None:
-    shape = params.parse(params.read_yaml(params.Path("presets/nano.yaml"))).model
+    shape = params.parse(params.read_yaml(Path("presets/nano.yaml"))).model
     nano = PRESETS["nano"]
     assert {name: getattr(nano, name) for name in type(shape).model_fields} == shape.model_dump()
 
@@ -48,7 +50,7 @@ def test_nano_is_the_shape_of_its_params_file() -> None:
         ("eos_token_id", None),
     ],
 )
-def test_a_wrong_field_is_named_with_its_value(tiny: MLAConfig, field: str, value: object) -> None:
+def test_a_wrong_field_is_named_with_its_value(tiny: MLAConfig, field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{field} = {value}"):
         replace(tiny, **{field: value})
 
@@ -66,9 +68,9 @@ def test_a_wrong_field_is_named_with_its_value(tiny: MLAConfig, field: str, valu
         ("mscale_all_dim", float("nan")),
     ],
 )
-def test_a_wrong_field_of_a_scaled_rope_is_named_with_its_value(field: str, value: object) -> None:
+def test_a_wrong_field_of_a_scaled_rope_is_named_with_its_value(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"rope_scaling.{field} = {value}"):
-        Yarn(**{"factor": 4.0, "original_max_position_embeddings": 64, field: value})
+        Yarn(**({"factor": 4.0, "original_max_position_embeddings": 64, field: value}))
 
 
 def test_a_config_cannot_be_changed_in_place(tiny: MLAConfig) -> None:

@@ -7,12 +7,14 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM
 
 from model import MLAConfig, MLATransformer, generate
+from model.backends import AttentionBackend
 from model.config import Yarn
 from model.exchange.hf import CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, export_pretrained, load_pretrained
 from model.loss import linear_cross_entropy
@@ -54,7 +56,7 @@ def random_yarn(seed: int) -> Yarn:
     )
 
 
-def theirs(model: MLATransformer, directory: Path) -> PreTrainedModel:
+def theirs(model: MLATransformer, directory: Path) -> Any:
     export_pretrained(model, directory)
     loaded = AutoModelForCausalLM.from_pretrained(directory)
     assert type(loaded).__name__ == "YoutuForCausalLM"
@@ -113,7 +115,7 @@ def test_a_rope_stretched_by_yarn(seed: int, tmp_path: Path, build: Callable[...
     assert (tmp_path / "ours" / CONFIG_FILE).read_bytes() == (tmp_path / "back" / CONFIG_FILE).read_bytes()
 
 
-def rebuilt(model: MLATransformer, attention: str) -> MLATransformer:
+def rebuilt(model: MLATransformer, attention: AttentionBackend) -> MLATransformer:
     other = MLATransformer(model.config, attention)
     other.load_state_dict(model.state_dict())
     return other

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -83,8 +84,8 @@ def test_transformers_loads_it_and_acts_as_taught(
 ) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    theirs = AutoTokenizer.from_pretrained(built.release)
-    other = AutoModelForCausalLM.from_pretrained(built.release)
+    theirs: Any = AutoTokenizer.from_pretrained(built.release)
+    other: Any = AutoModelForCausalLM.from_pretrained(built.release)
     assert type(other).__name__ == "YoutuForCausalLM"
     assert theirs.model_max_length == 1024
     assert other.generation_config.do_sample is False and other.generation_config.max_new_tokens == 160

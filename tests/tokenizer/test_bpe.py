@@ -25,7 +25,9 @@ def learn(counts: Counter[str], vocab_size: int, known: MergeList | None = None,
     return learned
 
 
-def reference_merges(texts: list[str], vocab_size: int, pre_tokenizer: object = None) -> list[tuple[str, str]]:
+def reference_merges(
+    texts: list[str], vocab_size: int, pre_tokenizer: pre_tokenizers.PreTokenizer | None = None
+) -> list[tuple[str, str]]:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer or build_pre_tokenizer()
     tokenizer.train_from_iterator(

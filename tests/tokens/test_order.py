@@ -128,7 +128,9 @@ def test_a_sample_keeps_documents_apart(lengths: list[int], padding: int, weight
     ids = np.arange(1, used + padding + 1, dtype=np.uint32)
     stored = np.linspace(0.5, 2, used + padding).astype(np.float16) if weighted else None
     sample = build_sample(ids, np.cumsum(lengths).astype(np.int32), stored, domain="code", row=4)
-    expected_ids, expected_positions, expected_weights = [], [], []
+    expected_ids: list[int] = []
+    expected_positions: list[int] = []
+    expected_weights: list[float] = []
     for number, length in enumerate(lengths):
         expected_ids += [number] * length
         expected_positions += list(range(length))

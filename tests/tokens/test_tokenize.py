@@ -23,7 +23,7 @@ from components.core.lineage import (
     sha256_file,
     write_manifest,
 )
-from components.core.params import load
+from components.core.params import Domain, load
 from components.core.progress import Progress
 from components.core.stage import StageContext
 from components.core.tracking import StageTracker
@@ -36,7 +36,7 @@ from components.tokens.shards import open_shards
 from components.tokens.tokenize import run
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = {
+TEXTS: dict[Domain, list[str]] = {
     "general": [
         f"The state of the union in the year {1790 + number} is good. " * (number % 7 + 1) for number in range(60)
     ],

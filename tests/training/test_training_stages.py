@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -74,7 +75,7 @@ def test_a_stretched_stage_in_8_bits_leaves_a_checkpoint_like_any_other(
     # Matrix units take multiples of 16 alone.
     raw["model"] |= {"num_attention_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16, "qk_nope_head_dim": 12}
     raw["curriculum"]["first"]["token_budget"] = 10 * 128
-    stretch = {"factor": 2.0, "original_max_position_embeddings": 32}
+    stretch: dict[str, Any] = {"factor": 2.0, "original_max_position_embeddings": 32}
     raw["curriculum"]["second"] |= {"rope_theta": 10000.0, "rope_scaling": stretch, "float8": True}
     build_workspace(tmp_path, raw)
     for name in ("first", "second"):
@@ -106,7 +107,7 @@ def test_the_tracked_run_has_curve_and_costs(finished: Path, runner: StageRunner
     (run,) = [run for run in found if run.info.status == "FINISHED"][-1:]
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [point.step for point in history] == [128 * step for step in range(5, FIRST_STEPS + 1, 5)]
-    assert {"final_loss", "seconds", "tokens_per_s", "gradient_norm", "learning_rate_factor"} <= run.data.metrics.keys()
+    assert {"final_loss", "seconds", "tokens_per_s", "gradient_norm", "lr_multiplier"} <= run.data.metrics.keys()
     assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} >= {"loss.png", "plots"}
 
 

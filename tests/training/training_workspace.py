@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from stage_workspace import inside, toy_params, write_params
 from components.core.params import Params, parse
 from components.tokenizer.train import learn_tokenizer
 from components.tokens import TokenDocument, pack, write_token_shards
+from components.tokens.rows import Row
 from components.training.checkpoint import write_initial
 from components.training.initial import draw_model
 
@@ -66,7 +67,7 @@ def build_workspace(root: Path, raw: dict[str, Any] | None = None) -> Params:
 
 def write_shards(directory: Path, domains: tuple[str, ...], facts: Mapping[str, Any] | None = None) -> None:
     """Packed rows of learnable text: each document repeats a short random phrase. `agent` rows carry weights."""
-    packs = {}
+    packs: dict[tuple[str, int], Sequence[Row]] = {}
     for number, domain in enumerate(domains):
         rng = np.random.default_rng(number)
         documents = []

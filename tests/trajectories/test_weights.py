@@ -10,7 +10,6 @@ from components.agent.template import ASSISTANT_KINDS, encode_conversation, rend
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.trajectories.record import (
     Call,
-    VerdictCheck,
     FinalAnswer,
     Provenance,
     Record,
@@ -19,6 +18,7 @@ from components.trajectories.record import (
     TaskFacts,
     Tool,
     Verdict,
+    VerdictCheck,
     content_sha,
     to_messages,
 )

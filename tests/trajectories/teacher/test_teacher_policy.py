@@ -78,7 +78,7 @@ def _act(families: Families, server: TeacherServer, path: Path, **change: Any) -
     corpus = [synthesizer.episode(FAMILY, seed, 0.0) for seed in range(1_000_000, 1_000_020)]
     with (
         AnswerCache(path / "answers.sqlite") as cache,
-        TeacherClient(server.endpoint(), wanted, cache, sleep=lambda seconds: None) as client,
+        TeacherClient(server.endpoint(), wanted, cache) as client,
     ):
         return Teaching(families=families, settings=wanted, client=client, seed=1, source_licence="none").run(corpus)
 

@@ -38,7 +38,7 @@ def _teach(
 ) -> tuple[Taught, TeacherClient]:
     with (
         AnswerCache(path / "answers.sqlite") as cache,
-        TeacherClient(endpoint, wanted, cache, sleep=lambda seconds: None) as client,
+        TeacherClient(endpoint, wanted, cache) as client,
     ):
         teaching = Teaching(families=families, settings=wanted, client=client, seed=1, source_licence="none")
         return teaching.run(records), client
@@ -66,7 +66,7 @@ def _fault(name: str, body: dict[str, Any], usage: tuple[int, int]) -> Reply:
         case "truncated":
             return Reply('{"choices": [{"message": {"content": "Th')
         case "429":
-            return Reply("", status=429, headers=(("Retry-After", "1"),))
+            return Reply("", status=429, headers=(("Retry-After", "0.01"),))
     return Reply("no", status=int(name))
 
 
