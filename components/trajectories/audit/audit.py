@@ -92,7 +92,7 @@ def audit(sound: SoundRecords, rules: Rules, per_class: int, progress: Callable[
 
 
 def _score(name: str, inject: Injection, sound: SoundRecords, rules: Rules, per_class: int) -> ClassScore:
-    rng = named_rng("plants", name)
+    rng = named_rng("plants", name)  # the README's figures rest on the names of both generators
     order = list(range(len(sound.records)))
     rng.shuffle(order)
     injected: dict[int, Record] = {}

@@ -12,20 +12,17 @@ from components.tokenizer import TextTokenizer
 from components.trajectories.record import Record
 from components.trajectories.tokenize import Encoded
 
-# The ids and weights with the fault, or None where the record has no place for it.
-MaskInjection = Callable[[Record, Encoded, TextTokenizer, random.Random], tuple[np.ndarray, np.ndarray] | None]
+# The ids (N,) and weights (N,) with the fault, or None where the record has no place for it.
+Faulty = tuple[np.ndarray, np.ndarray] | None
+MaskInjection = Callable[[Record, Encoded, TextTokenizer, random.Random], Faulty]
 
 
-def shifted(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def shifted(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     """All weights one token late or early."""
     return item.ids, np.roll(item.weights, rng.choice((-1, 1)))
 
 
-def untaught_end(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def untaught_end(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     """A turn whose end is not trained: the model would not learn to stop."""
     weights = item.weights.copy()
     ends = np.flatnonzero((item.ids == tokenizer.special[END_OF_TEXT]) & (weights > 0))
@@ -33,9 +30,7 @@ def untaught_end(
     return item.ids, weights
 
 
-def trained_wrong_turn(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def trained_wrong_turn(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     wrong = [number for number, turn in enumerate(record.turns()) if any(step.label == "wrong" for step in turn)]
     if not wrong:
         return None
@@ -47,9 +42,7 @@ def trained_wrong_turn(
     return item.ids, weights
 
 
-def untaught_call(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def untaught_call(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     """The thought is trained and the call it leads to is not."""
     weights = item.weights.copy()
     opened = np.flatnonzero((item.ids == tokenizer.special[CALL_OPEN]) & (weights > 0))
@@ -61,18 +54,14 @@ def untaught_call(
     return item.ids, weights
 
 
-def trained_observation(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def trained_observation(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     weights = item.weights.copy()
     start = rng.choice(np.flatnonzero(item.ids == tokenizer.special[RESPONSE_OPEN]).tolist())
     weights[start + 1 : start + 3] = 1
     return item.ids, weights
 
 
-def forged_marker(
-    record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random
-) -> tuple[np.ndarray, np.ndarray] | None:
+def forged_marker(record: Record, item: Encoded, tokenizer: TextTokenizer, rng: random.Random) -> Faulty:
     """The text of an observation became a special token."""
     ids = item.ids.copy()
     start = rng.choice(np.flatnonzero(ids == tokenizer.special[RESPONSE_OPEN]).tolist())
