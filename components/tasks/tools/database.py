@@ -86,7 +86,7 @@ def state_hash(rows: Mapping[str, Row]) -> str:
 def _create(table: Table) -> str:
     # Deferred, so that rows may be loaded in any order.
     columns = [
-        f'"{column.name}" {"INTEGER" if column.is_integer else "TEXT"}'
+        f'"{column.name}" {"INTEGER" if column.numbers else "TEXT"}'
         + (f' REFERENCES "{column.refers}" (id) DEFERRABLE INITIALLY DEFERRED' if column.refers else "")
         for column in table.columns
     ]

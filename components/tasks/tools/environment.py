@@ -17,8 +17,8 @@ from components.tasks.tools.database import Database, state_hash
 from components.tasks.tools.dialect import Dialect, draw_dialect
 from components.tasks.tools.faults import Fault, dashed
 from components.tasks.tools.interpreter import write
-from components.tasks.tools.registry import WORLDS
-from components.tasks.tools.schema import Action, Read, Row, Value, World, combine
+from components.tasks.tools.registry import world_of
+from components.tasks.tools.schema import Action, Read, Row, Value
 
 Verdict = Literal["done", "refused", "missing", "failed"]
 ACCEPTED = "accepted"
@@ -171,8 +171,3 @@ def written(dialect: Dialect, touched: tuple[str, ...], state: Mapping[str, Row]
     """The reply of a write that confirms: the rows as they are now, and what is gone."""
     lines = [dialect.one(key, dict(state[key])) if key in state else f"removed {key}" for key in touched]
     return "\n".join(lines)
-
-
-def world_of(names: list[str]) -> World:
-    """The world, or several side by side."""
-    return combine(*(WORLDS[name] for name in names)) if len(names) > 1 else WORLDS[names[0]]

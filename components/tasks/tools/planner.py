@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from components.tasks.tools.database import state_hash
 from components.tasks.tools.interpreter import after, write
-from components.tasks.tools.schema import Action, Param, Read, Row, Rows, Value, World
+from components.tasks.tools.schema import Action, Param, Row, Rows, Value, World
 
 _MAX_EXPANSIONS = 2_000
 
@@ -108,8 +108,7 @@ def keys_of(world: World, actions: Iterable[Action]) -> list[str]:
     keys: dict[str, None] = {}
     for action in actions:
         tool = world.tools[action.tool]
-        params = (tool.param,) if isinstance(tool, Read) else tool.params
-        for param in params:
+        for param in tool.params:
             if param.refers:
                 keys[str(action.arguments[param.name])] = None
     return list(keys)
@@ -135,11 +134,11 @@ def _choices(world: World, param: Param, state: Rows, keys: Sequence[str], pool:
     if param.refers:
         table = world.table[param.refers]
         return [key for key in keys if key in state and world.table_of(key) is table]
-    assert param.like is not None
-    if param.like.numbers is not None:
-        return [value for value in pool if isinstance(value, int) and value in param.like.numbers]
-    if param.like.choices:
-        return [value for value in pool if value in param.like.choices]
+    if param.numbers is not None:
+        low, high = param.numbers
+        return [value for value in pool if isinstance(value, int) and low <= value <= high]
+    if param.choices:
+        return [value for value in pool if value in param.choices]
     return [value for value in pool if is_day(value)]
 
 

@@ -99,8 +99,7 @@ class Situation:
                 key for key in self.known if key != value and key in self.rows and self.world.table_of(key) is table
             ]
             return rng.choice(others) if others else None
-        assert param.like is not None
-        other = draw_value(rng, param.like)
+        other = draw_value(rng, param)
         return other if other != value else None
 
 

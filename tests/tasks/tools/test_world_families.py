@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from world_episodes import FAMILIES, SPLITS, SYNTHESIZER, Says, begin, random_call, run_plan, seeds, tasks
+from world_episodes import (
+    FAMILIES,
+    HELD_OUT_WORLDS,
+    SPLITS,
+    SYNTHESIZER,
+    Says,
+    begin,
+    random_call,
+    run_plan,
+    seeds,
+    tasks,
+)
 
 from components.agent.environment import Split, Task, call_fault
 from components.agent.episode_loop import run_episodes
@@ -19,7 +30,6 @@ from components.tasks.tools.database import state_hash
 from components.tasks.tools.environment import WorldEnvironment
 from components.tasks.tools.interpreter import unmet, write
 from components.tasks.tools.planner import plan_writes
-from components.tasks.tools.registry import HELD_OUT_WORLDS
 from components.tasks.tools.schema import Write
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay

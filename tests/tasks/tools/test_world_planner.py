@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world_episodes import begin, populated, seeds, tasks
+from world_episodes import WORLDS, begin, populated, seeds, tasks
 
 from components.agent.environment import Task
 from components.tasks.tools.database import state_hash
 from components.tasks.tools.interpreter import after, write
 from components.tasks.tools.planner import keys_of, plan_reads, plan_writes, unnecessary
-from components.tasks.tools.registry import WORLDS
 from components.tasks.tools.requests import draw_action
 from components.tasks.tools.schema import Action, Read, Rows, Value, World
 
@@ -42,8 +41,7 @@ def _every_action(world: World, state: Rows, values: list[Value]) -> list[Action
             if param.refers:
                 choices.append([key for key in state if world.table_of(key) is world.table[param.refers]])
             else:
-                assert param.like is not None
-                numeric = param.like.is_integer
+                numeric = param.numbers is not None
                 choices.append([value for value in values if isinstance(value, int) == numeric and value is not None])
         for combination in itertools.product(*choices):
             names = [param.name for param in tool.params]
