@@ -95,7 +95,12 @@ def test_a_declaration_holds_together(world: World) -> None:
         ("values: {due: due}", "values: {}", "writes.2.effects.0: an effect has one of change, create and remove;"),
         ("when: book.reserved ==", "when: book ==", "writes.2.policies.0: a policy looks at a column of a row"),
         ("- Take back {book}", "- Take it back", "writes.1: take_back_book: 'Take it back' and the tails must have"),
-        ('{due: " until {due}"}', "{}", "writes.0: lend_book: give a tail to each parameter that refers to no table"),
+        (
+            "return of {book}\n",
+            'return of {book}\n    tails: {book: ": {book}"}\n',
+            "take_back_book: give a tail to each",
+        ),
+        ('{due: " until {due}"}', '{due: " for {book} until {due}"}', "writes.0: lend_book: the tail"),
     ],
 )
 def test_a_bad_declaration_is_refused_with_the_remedy(tmp_path: Path, written: str, instead: str, fault: str) -> None:
