@@ -55,6 +55,14 @@ class Domain(_Declared):
     day: bool = False
     refers: str = ""
 
+    def may_hold(self, value: Value) -> bool:
+        """Whether a value is of its kind; not for references."""
+        if self.choices:
+            return value in self.choices
+        if self.numbers is not None:
+            return isinstance(value, int) and self.numbers[0] <= value <= self.numbers[1]
+        return isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-"
+
     @model_validator(mode="after")
     def _holds_one_thing(self) -> Self:
         if sum(map(bool, (self.choices, self.numbers, self.day, self.refers))) != 1:

@@ -15,7 +15,7 @@ from world_episodes import (
     HELD_OUT_WORLDS,
     SPLITS,
     SYNTHESIZER,
-    Says,
+    FixedAnswer,
     begin,
     random_call,
     run_plan,
@@ -98,10 +98,10 @@ def test_baselines_are_worth_nothing(name: str) -> None:
     for policy in (
         NoOpPolicy(),
         RandomToolPolicy(1),
-        Says("Done."),
-        Says("Refused: suspended, frozen, blocked, closed, expired, reserved. It is forbidden."),
-        Says("Missing: due, day, hour, amount, quantity, priority."),
-        Says("Failed: there is no tool for it, all tools are busy."),
+        FixedAnswer("Done."),
+        FixedAnswer("Refused: suspended, frozen, blocked, closed, expired, reserved. It is forbidden."),
+        FixedAnswer("Missing: due, day, hour, amount, quantity, priority."),
+        FixedAnswer("Failed: there is no tool for it, all tools are busy."),
     ):
         episodes = run_episodes(policy, drawn, families=FAMILIES, max_turns=8)
         assert sum(episode.success for episode in episodes) == 0, policy

@@ -111,7 +111,7 @@ def test_plans_do_what_is_forbidden_to_nobody() -> None:
         assert plan is None
 
 
-def test_every_read_tells_a_key_that_a_later_call_needs() -> None:
+def test_every_read_shows_a_key_that_a_later_call_needs() -> None:
     for task in tasks("tools_chain", 60):
         _, solver = begin(task)
         calls = [*solver.reads, *solver.writes]
@@ -122,13 +122,13 @@ def test_every_read_tells_a_key_that_a_later_call_needs() -> None:
 
 def _groundless(world: World, rows: Mapping[str, dict[str, Value]], calls: list[Action]) -> list[str]:
     """Keys that calls use before any read has shown them."""
-    told: set[str] = set()
+    known: set[str] = set()
     missing = []
     for call in calls:
-        missing += [key for key in keys_of(world, [call]) if key not in told]
+        missing += [key for key in keys_of(world, [call]) if key not in known]
         tool = world.tools[call.tool]
         if isinstance(tool, Read):
-            told |= {key for key, row in rows.items() if row.get(tool.column) == call.arguments[tool.param.name]}
+            known |= {key for key, row in rows.items() if row.get(tool.column) == call.arguments[tool.param.name]}
     return missing
 
 

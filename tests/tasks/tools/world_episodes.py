@@ -30,7 +30,7 @@ SYNTHESIZER = Synthesizer(dict(FAMILIES), "none is needed")
 seeds = st.integers(0, 10**6)
 
 
-class Says:
+class FixedAnswer:
     """A policy that answers at once and always the same."""
 
     def __init__(self, answer: str) -> None:
