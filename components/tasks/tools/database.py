@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, MutableMapping
 
 from components.core.lineage import sha256_json
-from components.tasks.tools.schema import Row, Table, Value, World
+from components.tasks.tools.expressions import Value
+from components.tasks.tools.schema import World
+from components.tasks.tools.tables import Row, Table
 
 
 class Database(MutableMapping[str, Row]):

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from components.agent.messages import ToolCall, ToolSpec, compact_json
 from components.core.seeding import named_rng
-from components.tasks.tools.schema import Action, Param, Read, Row, Tool, Value, World
+from components.tasks.tools.expressions import Value
+from components.tasks.tools.schema import Action, Read, Tool, World
+from components.tasks.tools.tables import Param, Row
 
 Case = Literal["snake", "camel", "kebab"]  # what OpenAI-compatible servers take
 _READ_VERBS = {

@@ -17,10 +17,12 @@ from components.agent.environment import Observation, Task, ToolEnvironment
 from components.agent.messages import ToolCall
 from components.tasks.tools.database import Database, state_hash
 from components.tasks.tools.dialect import Dialect, draw_dialect
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.faults import Fault, dashed
 from components.tasks.tools.interpreter import write
 from components.tasks.tools.registry import world_of
-from components.tasks.tools.schema import Action, Read, Row, Value
+from components.tasks.tools.schema import Action, Read
+from components.tasks.tools.tables import Row
 
 Verdict = Literal["done", "refused", "missing", "failed"]
 ACCEPTED = "accepted"

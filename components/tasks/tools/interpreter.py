@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from components.agent.environment import Status
 from components.tasks.tools.expressions import Arg, Condition, Count, Sum, Term, Value
-from components.tasks.tools.schema import Action, Policy, Row, Rows, World, Write
+from components.tasks.tools.schema import Action, Policy, World, Write
+from components.tasks.tools.tables import Row, Rows
 
 Store = MutableMapping[str, Row]
 

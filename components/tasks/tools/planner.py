@@ -12,8 +12,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from components.tasks.tools.database import state_hash
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, write
-from components.tasks.tools.schema import Action, Param, Row, Rows, Value, World
+from components.tasks.tools.schema import Action, World
+from components.tasks.tools.tables import Param, Row, Rows
 
 _MAX_EXPANSIONS = 2_000
 

@@ -21,7 +21,8 @@ from components.tasks.tools.interpreter import after, forbidden, value_of, write
 from components.tasks.tools.planner import keys_of
 from components.tasks.tools.registry import world_of
 from components.tasks.tools.requests import draw_value, show_action
-from components.tasks.tools.schema import Action, Fact, Read, Rows, World
+from components.tasks.tools.schema import Action, Fact, Read, World
+from components.tasks.tools.tables import Rows
 from components.tasks.tools.wrong_calls import Situation, WrongCall
 
 ERROR_ATTEMPTS = 3

@@ -8,9 +8,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, forbidden, unmet, write
 from components.tasks.tools.planner import keys_of, plan_reads, plan_writes
-from components.tasks.tools.schema import Action, Domain, Row, Rows, Table, Value, World, Write
+from components.tasks.tools.schema import Action, World, Write
+from components.tasks.tools.tables import Domain, Row, Rows, Table
 
 _FIRST_DAY = datetime.date(2026, 3, 2)
 _DAYS = 60

@@ -1,4 +1,4 @@
-"""The words in which a world is declared: tables, effects, conditions, tools, policies.
+"""The words in which a world is declared: its tables, and the tools over them with their needs, effects and policies.
 
 A declaration is data, a file of `worlds/`. `interpreter.py` gives it meaning over any mapping from keys to rows, so the
 planner's plain dictionaries and the environment's SQLite obey the same rules. Reads follow from the tables; only writes
@@ -8,122 +8,32 @@ are declared. A declaration that does not hold together is refused by the valida
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from functools import cached_property
+from typing import Literal, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from components.core.params import read_yaml
-from components.core.validation import suggest
 from components.tasks.tools.expressions import Arg, ConditionText, Count, TermText, Value, parts_of
-
-Row = dict[str, Value]
-Rows = dict[str, Row]  # by key; a key spells its table in its letters: B1204 is a book
-
-_NAMES = Path(__file__).with_name("names.yaml")
+from components.tasks.tools.tables import Declared, Param, Table, check_known
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-@cache
-def _names() -> dict[str, list[str]]:
-    names: dict[str, list[str]] = read_yaml(_NAMES)
-    return names
-
-
-def _listed_names(choices: object) -> object:
-    """The list of `names.yaml` that a text names; anything else stays as it is."""
-    if not isinstance(choices, str):
-        return choices
-    if choices not in _names():
-        raise ValueError(f"{_NAMES.name} has no list {choices!r}; {suggest(choices, _names())}")
-    return _names()[choices]
-
-
-class Domain(_Declared):
-    """What a column or a parameter may hold: one of `choices`, a number (both bounds are included), a day (YYYY-MM-DD)
-    or a key of the table it `refers` to. A choice that stands there twice is drawn twice as often."""
-
-    name: str
-    choices: Annotated[tuple[str, ...], BeforeValidator(_listed_names)] = ()
-    numbers: tuple[int, int] | None = None
-    day: bool = False
-    refers: str = ""
-
-    def may_hold(self, value: Value) -> bool:
-        """Whether a value is of its kind; not for references."""
-        if self.choices:
-            return value in self.choices
-        if self.numbers is not None:
-            return isinstance(value, int) and self.numbers[0] <= value <= self.numbers[1]
-        return isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-"
-
-    @model_validator(mode="after")
-    def _holds_one_thing(self) -> Self:
-        if sum(map(bool, (self.choices, self.numbers, self.day, self.refers))) != 1:
-            raise ValueError(f"{self.name!r} holds nothing or two things; give one of choices, numbers, day, refers")
-        return self
-
-
-class Column(Domain):
-    """A column. `empty_share` of the rows hold nothing; one that is `empty_with` another is empty where that is."""
-
-    empty_share: float = Field(0.0, ge=0, le=1)
-    empty_with: str = ""
-
-
-class Param(Domain):
-    """A parameter. `also` are other names a dialect may give it."""
-
-    also: tuple[str, ...] = ()
-
-
-class Table(_Declared):
-    """Rows of one kind. People name a row by its `label` column, whose values are distinct; a table without one by the
-    row that its `owner` column refers to ("the appointment of Ada Lind")."""
-
-    name: str
-    noun: str
-    prefix: str = Field(pattern="^[A-Z]+$")
-    columns: tuple[Column, ...]
-    label: str = ""
-    owner: str = ""
-
-    @cached_property
-    def by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
-
-    @model_validator(mode="after")
-    def _is_named(self) -> Self:
-        if bool(self.label) == bool(self.owner):
-            raise ValueError(f"table {self.name!r}: give it a label or an owner, not both")
-        _known(f"table {self.name!r}", "column", [self.label or self.owner], self.by_name)
-        labels = self.by_name[self.label].choices if self.label else ()
-        if len(labels) != len(set(labels)):
-            raise ValueError(f"table {self.name!r}: a name stands twice in {self.label!r}; take one out")
-        return self
-
-
-class Need(_Declared):
+class Need(Declared):
     """A condition of a write. `text` is what the tool answers where it does not hold; {param} is an argument."""
 
     that: ConditionText
     text: str
 
 
-class Effect(_Declared):
+class Effect(Declared):
     """Change columns of the row an argument names, create a row of a table (its key follows from its content), or
     remove the row an argument names."""
 
     change: str = ""
     create: str = ""
     remove: str = ""
-    values: dict[str, TermText] = {}
+    values: dict[str, TermText] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
@@ -132,7 +42,7 @@ class Effect(_Declared):
         return self
 
 
-class Policy(_Declared):
+class Policy(Declared):
     """A rule of the house: the call is forbidden where `when` holds. The column on its left is what shows it."""
 
     when: ConditionText
@@ -150,7 +60,7 @@ class Policy(_Declared):
         return self
 
 
-class Write(_Declared):
+class Write(Declared):
     """A tool that changes the world. A person asks for it with `request` and, where a parameter has one, its tail: what
     may be left out is said in the tail and nowhere else."""
 
@@ -163,7 +73,7 @@ class Write(_Declared):
     effects: tuple[Effect, ...] = Field(min_length=1)
     policies: tuple[Policy, ...] = ()
     request: tuple[str, ...]
-    tails: dict[str, str] = {}
+    tails: dict[str, str] = Field(default_factory=dict)
 
     @property
     def changed_arg(self) -> str:
@@ -174,7 +84,7 @@ class Write(_Declared):
     def _says_what_it_takes(self) -> Self:
         names = {param.name for param in self.params}
         for text in (need.text for need in self.needs):
-            _known(f"{self.name}: {text!r}", "parameter", _slots(text), names)
+            check_known(f"{self.name}: {text!r}", "parameter", _slots(text), names)
         for request in self.request:
             if _slots(request + "".join(self.tails.values())) != names:
                 raise ValueError(f"{self.name}: {request!r} and the tails must have the slots {sorted(names)}")
@@ -204,7 +114,7 @@ class Read:
 Tool = Read | Write
 
 
-class World(_Declared):
+class World(Declared):
     """Tables and the writes over them. `setting` is the place as a person would name it."""
 
     name: str
@@ -249,31 +159,31 @@ class World(_Declared):
         before: list[str] = []
         for table in self.tables:
             refers = [column.refers for column in table.columns if column.refers]
-            _known(f"table {table.name!r}", "earlier table", refers, before)
+            check_known(f"table {table.name!r}", "earlier table", refers, before)
             before.append(table.name)
         for tool in self.writes:
             rows = {param.name: param.refers for param in tool.params}
-            _known(tool.name, "table", filter(None, rows.values()), before)
+            check_known(tool.name, "table", filter(None, rows.values()), before)
             for part in _parts(tool):
                 if isinstance(part, Count):
-                    _known(tool.name, "table", [part.table], before)
-                    _known(tool.name, f"column of {part.table}", part.where, self.table[part.table].by_name)
+                    check_known(tool.name, "table", [part.table], before)
+                    check_known(tool.name, f"column of {part.table}", part.where, self.table[part.table].by_name)
                     continue
-                _known(tool.name, "parameter", [part.name], rows)
+                check_known(tool.name, "parameter", [part.name], rows)
                 if part.column:
                     self._has_columns(tool, rows[part.name], [part.column])
             for effect in tool.effects:
-                _known(tool.name, "parameter", filter(None, [effect.change, effect.remove]), rows)
+                check_known(tool.name, "parameter", filter(None, [effect.change, effect.remove]), rows)
                 if effect.change:
                     self._has_columns(tool, rows[effect.change], effect.values)
                 if effect.create:
                     self._has_columns(tool, effect.create, effect.values)
-                    _known(tool.name, "value in the new row for", self.table[effect.create].by_name, effect.values)
+                    check_known(tool.name, "value in the new row for", self.table[effect.create].by_name, effect.values)
         return self
 
     def _has_columns(self, tool: Write, table: str, columns: Iterable[str]) -> None:
-        _known(tool.name, "table", [table], self.table)
-        _known(tool.name, f"column of {table}", columns, self.table[table].by_name)
+        check_known(tool.name, "table", [table], self.table)
+        check_known(tool.name, f"column of {table}", columns, self.table[table].by_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,9 +239,3 @@ def _parts(tool: Write) -> Iterator[Arg | Count]:
 
 def _slots(text: str) -> set[str]:
     return set(re.findall(r"{(\w+)}", text))
-
-
-def _known(where: str, what: str, names: Iterable[str], known: Collection[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{where}: no {what} {name!r}; {suggest(name, sorted(known))}")

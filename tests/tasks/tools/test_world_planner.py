@@ -11,10 +11,12 @@ from world_episodes import WORLDS, begin, populated, seeds, tasks
 
 from components.agent.environment import Task
 from components.tasks.tools.database import state_hash
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, write
 from components.tasks.tools.planner import keys_of, plan_reads, plan_writes, unnecessary
 from components.tasks.tools.requests import draw_action
-from components.tasks.tools.schema import Action, Read, Rows, Value, World
+from components.tasks.tools.schema import Action, Read, World
+from components.tasks.tools.tables import Rows
 
 
 def _walk(world: World, seed: int, steps: int) -> tuple[Rows, Rows, list[Action]]:

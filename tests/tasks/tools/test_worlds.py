@@ -16,7 +16,8 @@ from components.tasks.tools.database import Database, state_hash
 from components.tasks.tools.interpreter import unmet, write
 from components.tasks.tools.registry import FOLDER, read_world, worlds_of
 from components.tasks.tools.requests import draw_action
-from components.tasks.tools.schema import Action, Row, Rows, World, Write, combine
+from components.tasks.tools.schema import Action, World, Write, combine
+from components.tasks.tools.tables import Row, Rows
 
 ALL = list(WORLDS.values())
 

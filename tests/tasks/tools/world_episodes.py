@@ -18,7 +18,8 @@ from components.tasks.tools.family import WorldFamily
 from components.tasks.tools.player import Solver
 from components.tasks.tools.registry import WORLD_NAMES, load_world
 from components.tasks.tools.requests import draw_action, populate
-from components.tasks.tools.schema import Action, Rows, World
+from components.tasks.tools.schema import Action, World
+from components.tasks.tools.tables import Rows
 from components.trajectories.episodes import Synthesizer
 
 FAMILIES: dict[str, WorldFamily] = {family.name: family for family in world_families()}
