@@ -30,6 +30,12 @@ def test_there_are_eight_worlds_and_two_are_held_out() -> None:
     assert all(world.name == name for name, world in WORLDS.items())
 
 
+def test_a_name_says_what_kind_of_thing_it_is() -> None:
+    labels = {table.by_name[table.label].choices for world in ALL for table in world.tables if table.label}
+    names = [name for choices in labels for name in choices]
+    assert len(names) == len(set(names)) > 100
+
+
 def test_worlds_can_stand_side_by_side() -> None:
     whole = combine(*ALL)
     for names in (
