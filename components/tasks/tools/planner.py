@@ -1,4 +1,4 @@
-"""The oracle's calls: least writes that lead to a goal state, then least reads that tell the keys those writes need.
+"""Plans of calls: the fewest writes that lead to a goal state, then the fewest reads that show the keys they need.
 
 Writes are searched by A* with unit costs over the declared effects; the bound (a write changes so many rows at most)
 never overestimates, so the first plan found is a shortest one. Arguments are drawn from what differs between the state
