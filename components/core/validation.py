@@ -53,5 +53,5 @@ def _fields(model: type[BaseModel], location: Iterable[int | str]) -> list[str]:
     kind: Any = model
     for part in location:
         fields = getattr(kind, "model_fields", {})
-        kind = fields[part].annotation if part in fields else get_args(kind)[-1]
+        kind = fields[part].annotation if part in fields else [each for each in get_args(kind) if each is not ...][-1]
     return list(kind.model_fields)

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, MutableMapping
 
 from components.core.lineage import sha256_json
-from components.tasks.tools.schema import Row, Table, Value, World
+from components.tasks.tools.expressions import Value
+from components.tasks.tools.schema import World
+from components.tasks.tools.tables import Row, Table
 
 
 class Database(MutableMapping[str, Row]):
@@ -86,7 +88,7 @@ def state_hash(rows: Mapping[str, Row]) -> str:
 def _create(table: Table) -> str:
     # Deferred, so that rows may be loaded in any order.
     columns = [
-        f'"{column.name}" {"INTEGER" if column.is_integer else "TEXT"}'
+        f'"{column.name}" {"INTEGER" if column.numbers else "TEXT"}'
         + (f' REFERENCES "{column.refers}" (id) DEFERRABLE INITIALLY DEFERRED' if column.refers else "")
         for column in table.columns
     ]

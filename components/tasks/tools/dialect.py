@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from components.agent.messages import ToolCall, ToolSpec, compact_json
 from components.core.seeding import named_rng
-from components.tasks.tools.schema import Action, Param, Read, Row, Tool, Value, World
+from components.tasks.tools.expressions import Value
+from components.tasks.tools.schema import Action, Read, Tool, World
+from components.tasks.tools.tables import Param, Row
 
 Case = Literal["snake", "camel", "kebab"]  # what OpenAI-compatible servers take
 _READ_VERBS = {
@@ -52,7 +54,7 @@ class Dialect:
 
     def spec(self, tool: str) -> ToolSpec:
         declared = self.world.tools[tool]
-        by_name = {param.name: param for param in _params(declared)}
+        by_name = {param.name: param for param in declared.params}
         properties = {self.params[tool][name]: self._property(declared, by_name[name]) for name in self.orders[tool]}
         schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(properties)}
         if self.style.wrap:
@@ -92,15 +94,14 @@ class Dialect:
         described = {"description": self._about(tool, param)} if self.style.described else {}
         if param.refers:
             return {"type": "string", **described}
-        assert param.like is not None
-        if param.like.numbers is not None:
-            bounds = {"minimum": param.like.numbers.start, "maximum": param.like.numbers.stop - 1}
-            return {"type": "integer", **bounds, **described}
-        if param.like.is_day:
+        if param.numbers is not None:
+            low, high = param.numbers
+            return {"type": "integer", "minimum": low, "maximum": high, **described}
+        if param.day:
             return {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$", **described}
         if isinstance(tool, Read):  # what can be found is no secret of the schema
             return {"type": "string", **described}
-        return {"type": "string", "enum": list(dict.fromkeys(param.like.choices)), **described}
+        return {"type": "string", "enum": list(dict.fromkeys(param.choices)), **described}
 
     def _about(self, tool: Tool, param: Param) -> str:
         if param.refers:
@@ -140,10 +141,6 @@ def draw_dialect(world: World, seed: object) -> Dialect:
     )
 
 
-def _params(tool: Tool) -> tuple[Param, ...]:
-    return (tool.param,) if isinstance(tool, Read) else tool.params
-
-
 def _name(rng: random.Random, style: Style, tool: Tool, extra: str = "") -> str:
     if style.obscure:
         return _cased(style.case, ["fn", _letters(rng)])
@@ -169,7 +166,7 @@ def _letters(rng: random.Random) -> str:
 
 def _param_names(rng: random.Random, style: Style, tool: Tool) -> dict[str, str]:
     names: dict[str, str] = {}
-    for param in _params(tool):
+    for param in tool.params:
         own = rng.choice((param.name, *param.also))
         name = style.key_form.format(own) if param.refers else own
         names[param.name] = name if name not in names.values() else f"{param.name}_{name}"

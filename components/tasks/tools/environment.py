@@ -11,22 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from components.agent.environment import Observation, Task, ToolEnvironment
 from components.agent.messages import ToolCall
 from components.tasks.tools.database import Database, state_hash
 from components.tasks.tools.dialect import Dialect, draw_dialect
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.faults import Fault, dashed
 from components.tasks.tools.interpreter import write
-from components.tasks.tools.registry import WORLDS
-from components.tasks.tools.schema import Action, Read, Row, Value, World, combine
+from components.tasks.tools.registry import world_of
+from components.tasks.tools.schema import Action, Read
+from components.tasks.tools.tables import Row
 
 Verdict = Literal["done", "refused", "missing", "failed"]
 ACCEPTED = "accepted"
 DRIFTED = "ids are written with a dash here now, as in X-1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Expectation:
+class Expectation(BaseModel):
     """What the right answer is.
 
     `end` is the hash of the reference end state. `grounds` are (key, word): a refusal names the word of one of them,
@@ -34,23 +37,14 @@ class Expectation:
     none of `forbidden_words`.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     verdict: Verdict
     end: str
     grounds: tuple[tuple[str, str], ...] = ()
     seen: tuple[str, ...] = ()
     required_words: tuple[str, ...] = ()
     forbidden_words: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, tree: Mapping[str, Any]) -> Expectation:
-        return cls(
-            verdict=tree["verdict"],
-            end=tree["end"],
-            grounds=tuple((key, word) for key, word in tree["grounds"]),
-            seen=tuple(tree["seen"]),
-            required_words=tuple(tree["required_words"]),
-            forbidden_words=tuple(tree["forbidden_words"]),
-        )
 
 
 @dataclass(kw_only=True)
@@ -78,7 +72,7 @@ class WorldEnvironment(ToolEnvironment):
             tools=task.tools,
             database=Database(world, payload["rows"]),
             dialect=draw_dialect(world, payload["dialect"]),
-            expectation=Expectation.from_json(payload["expectation"]),
+            expectation=Expectation.model_validate(payload["expectation"]),
             enforced=payload["enforced"],
             confirms=payload["confirms"],
             fault=Fault(**payload["fault"]) if payload["fault"] else None,
@@ -153,11 +147,8 @@ class WorldEnvironment(ToolEnvironment):
 
     def _undashed(self, action: Action) -> Action | None:
         """The action with its ids in the old form, or None where one of them is in the old form already."""
-        world = self.dialect.world
-        tool = world.tools[action.tool]
-        assert not isinstance(tool, Read)
         arguments = dict(action.arguments)
-        for param in tool.params:
+        for param in self.dialect.world.write(action.tool).params:
             if param.refers:
                 given = str(arguments[param.name])
                 plain = given.replace("-", "", 1)
@@ -171,8 +162,3 @@ def written(dialect: Dialect, touched: tuple[str, ...], state: Mapping[str, Row]
     """The reply of a write that confirms: the rows as they are now, and what is gone."""
     lines = [dialect.one(key, dict(state[key])) if key in state else f"removed {key}" for key in touched]
     return "\n".join(lines)
-
-
-def world_of(names: list[str]) -> World:
-    """The world, or several side by side."""
-    return combine(*(WORLDS[name] for name in names)) if len(names) > 1 else WORLDS[names[0]]

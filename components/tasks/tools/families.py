@@ -52,7 +52,7 @@ class ChainFamily(WorldFamily):
 
 
 class MissingFamily(WorldFamily):
-    """The request leaves a parameter out that nothing in the world tells: the answer names it, nothing changes."""
+    """The request leaves a parameter out that no row holds: the answer names it, nothing changes."""
 
     name = "tools_missing"
 

@@ -130,7 +130,7 @@ class WorldFamily(Family):
                 "writes": [asdict(action) for action in draft.writes],
                 "offered": offered,
                 "dialect": dialect_seed,
-                "expectation": asdict(self.expect(draft, dialect)),
+                "expectation": self.expect(draft, dialect).model_dump(),
                 "omitted": draft.omitted,
                 "enforced": draft.enforced,
                 "confirms": draft.confirms,

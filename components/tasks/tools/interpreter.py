@@ -7,23 +7,9 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from components.agent.environment import Status
-from components.tasks.tools.schema import (
-    Action,
-    Arg,
-    Change,
-    Condition,
-    Count,
-    Create,
-    Policy,
-    Remove,
-    Row,
-    Rows,
-    Sum,
-    Term,
-    Value,
-    World,
-    Write,
-)
+from components.tasks.tools.expressions import Arg, Condition, Count, Sum, Term, Value
+from components.tasks.tools.schema import Action, Policy, World, Write
+from components.tasks.tools.tables import Row, Rows
 
 Store = MutableMapping[str, Row]
 
@@ -67,11 +53,11 @@ def unmet(world: World, tool: Write, arguments: Mapping[str, Value], store: Mapp
             not isinstance(key, str) or world.table_of(key) is not world.table[param.refers] or key not in store
         ):
             return f"no {world.table[param.refers].noun} {key}"
-        if param.like is not None and param.like.choices and key not in param.like.choices:
-            return f"{param.name} is one of {', '.join(param.like.choices)}"
-    for condition in tool.needs:
-        if not holds(world, condition, arguments, store):
-            return condition.says.format(**arguments)
+        if param.choices and key not in param.choices:
+            return f"{param.name} is one of {', '.join(param.choices)}"
+    for need in tool.needs:
+        if not holds(world, need.that, arguments, store):
+            return need.text.format(**arguments)
     return None
 
 
@@ -124,16 +110,15 @@ def _apply(world: World, tool: Write, arguments: Mapping[str, Value], store: Sto
     """All values are read before anything is written. Returns the keys written or removed."""
     planned: list[tuple[str, Row | None]] = []
     for effect in tool.effects:
-        if isinstance(effect, Remove):
-            planned.append((str(arguments[effect.arg]), None))
+        if effect.remove:
+            planned.append((str(arguments[effect.remove]), None))
             continue
         values = {column: value_of(world, term, arguments, store) for column, term in effect.values.items()}
-        if isinstance(effect, Change):
-            key = str(arguments[effect.arg])
+        if effect.change:
+            key = str(arguments[effect.change])
             planned.append((key, {**store[key], **values}))
         else:
-            assert isinstance(effect, Create)
-            planned.append((new_key(world.table[effect.table].prefix, values, store), values))
+            planned.append((new_key(world.table[effect.create].prefix, values, store), values))
     for key, row in planned:
         if row is None:
             del store[key]

@@ -1,4 +1,4 @@
-"""The oracle's calls: least writes that lead to a goal state, then least reads that tell the keys those writes need.
+"""Plans of calls: the fewest writes that lead to a goal state, then the fewest reads that show the keys they need.
 
 Writes are searched by A* with unit costs over the declared effects; the bound (a write changes so many rows at most)
 never overestimates, so the first plan found is a shortest one. Arguments are drawn from what differs between the state
@@ -10,11 +10,12 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from components.tasks.tools.database import state_hash
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, write
-from components.tasks.tools.schema import Action, Param, Read, Row, Rows, Value, World
+from components.tasks.tools.schema import Action, World
+from components.tasks.tools.tables import Param, Row, Rows
 
 _MAX_EXPANSIONS = 2_000
 
@@ -51,45 +52,26 @@ def plan_writes(
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Discovery:
-    """A read that tells a key, and the key from which it starts ("" for a name a person said)."""
-
-    read: Action
-    tells: str
-    needs: str
-
-
 def plan_reads(world: World, rows: Mapping[str, Row], keys: Sequence[str], known: Iterable[str] = ()) -> list[Action]:
-    """Reads that tell `keys` to somebody who knows `known` and the labels of rows. Each is needed by a later call."""
-    told, reads = set(known), list[Action]()
+    """Reads that show `keys` to somebody who knows `known` and the labels of rows. Each is needed by a later call."""
+    shown, reads = set(known), list[Action]()
+
+    def find(key: str) -> None:
+        if key in shown:
+            return
+        table, row = world.table_of(key), rows[key]
+        assert table is not None
+        if table.label:
+            reads.append(Action(tool=f"find_{table.noun}", arguments={table.label: row[table.label]}))
+        else:
+            owner = str(row[table.owner])
+            find(owner)
+            reads.append(Action(tool=f"list_{table.name}_of_{table.owner}", arguments={table.owner: owner}))
+        shown.add(key)
+
     for key in keys:
-        chain: list[Discovery] = []
-        wanted = key
-        while wanted and wanted not in told:
-            step = discovery(world, rows, wanted)
-            chain.append(step)
-            wanted = step.needs
-        for step in reversed(chain):
-            reads.append(step.read)
-            told.add(step.tells)
+        find(key)
     return reads
-
-
-def discovery(world: World, rows: Mapping[str, Row], key: str) -> Discovery:
-    """How the key of a row is found: by its label, or among the rows of its owner."""
-    table = world.table_of(key)
-    assert table is not None
-    if table.label:
-        label = table.by_name[table.label].name
-        return Discovery(
-            read=Action(tool=f"find_{table.noun}", arguments={label: rows[key][label]}), tells=key, needs=""
-        )
-    owner = rows[key][table.owner]
-    assert isinstance(owner, str)
-    return Discovery(
-        read=Action(tool=f"list_{table.name}_of_{table.owner}", arguments={table.owner: owner}), tells=key, needs=owner
-    )
 
 
 def unnecessary(
@@ -108,8 +90,7 @@ def keys_of(world: World, actions: Iterable[Action]) -> list[str]:
     keys: dict[str, None] = {}
     for action in actions:
         tool = world.tools[action.tool]
-        params = (tool.param,) if isinstance(tool, Read) else tool.params
-        for param in params:
+        for param in tool.params:
             if param.refers:
                 keys[str(action.arguments[param.name])] = None
     return list(keys)
@@ -135,16 +116,7 @@ def _choices(world: World, param: Param, state: Rows, keys: Sequence[str], pool:
     if param.refers:
         table = world.table[param.refers]
         return [key for key in keys if key in state and world.table_of(key) is table]
-    assert param.like is not None
-    if param.like.numbers is not None:
-        return [value for value in pool if isinstance(value, int) and value in param.like.numbers]
-    if param.like.choices:
-        return [value for value in pool if value in param.like.choices]
-    return [value for value in pool if is_day(value)]
-
-
-def is_day(value: Value) -> bool:
-    return isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-"
+    return [value for value in pool if param.may_hold(value)]
 
 
 def _differing(state: Mapping[str, Row], goal: Mapping[str, Row]) -> list[str]:

@@ -15,12 +15,14 @@ from components.tasks.kit.oracle import Answer, Mistake, Moves, Player, Turn
 from components.tasks.kit.wording import phrase
 from components.tasks.tools import wording
 from components.tasks.tools.dialect import Dialect, draw_dialect
-from components.tasks.tools.environment import DRIFTED, Verdict, world_of
+from components.tasks.tools.environment import DRIFTED, Verdict
 from components.tasks.tools.faults import FINAL, Fault, dashed
 from components.tasks.tools.interpreter import after, forbidden, value_of, write
 from components.tasks.tools.planner import keys_of
+from components.tasks.tools.registry import world_of
 from components.tasks.tools.requests import draw_value, show_action
-from components.tasks.tools.schema import Action, Fact, Read, Rows, World
+from components.tasks.tools.schema import Action, Fact, Read, World
+from components.tasks.tools.tables import Rows
 from components.tasks.tools.wrong_calls import Situation, WrongCall
 
 ERROR_ATTEMPTS = 3
@@ -210,9 +212,8 @@ class Solver:
         tool = self.world.write(right.tool)
         guess = right
         if self.omitted:
-            like = next(param.like for param in tool.params if param.name == self.omitted)
-            assert like is not None
-            guess = right.with_argument(self.omitted, draw_value(self.rng, like))
+            (param,) = [param for param in tool.params if param.name == self.omitted]
+            guess = right.with_argument(self.omitted, draw_value(self.rng, param))
         known, values = keys_of(self.world, self.actions), list(guess.arguments.values())
         situation = replace(self._situation(start), known=known, values=values)
         wrong = situation.judge(guess, right, self.omitted or tool.params[0].name)

@@ -8,9 +8,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, forbidden, unmet, write
 from components.tasks.tools.planner import keys_of, plan_reads, plan_writes
-from components.tasks.tools.schema import Action, Column, Row, Rows, Table, Value, World, Write
+from components.tasks.tools.schema import Action, World, Write
+from components.tasks.tools.tables import Domain, Row, Rows, Table
 
 _FIRST_DAY = datetime.date(2026, 3, 2)
 _DAYS = 60
@@ -59,12 +61,12 @@ def populate(rng: random.Random, world: World) -> Rows:
     return rows
 
 
-def draw_value(rng: random.Random, column: Column) -> Value:
-    """A value such as the column holds; not for references."""
-    if column.choices:
-        return rng.choice(column.choices)
-    if column.numbers is not None:
-        return rng.choice(column.numbers)
+def draw_value(rng: random.Random, domain: Domain) -> Value:
+    """A value such as a column or a parameter may hold; not for references."""
+    if domain.choices:
+        return rng.choice(domain.choices)
+    if domain.numbers is not None:
+        return rng.randint(*domain.numbers)
     return (_FIRST_DAY + datetime.timedelta(days=rng.randrange(_DAYS))).isoformat()
 
 
@@ -75,8 +77,7 @@ def draw_action(rng: random.Random, world: World, rows: Mapping[str, Row], tool:
         if param.refers:
             arguments[param.name] = rng.choice(_keys(world, rows, param.refers))
         else:
-            assert param.like is not None
-            arguments[param.name] = draw_value(rng, param.like)
+            arguments[param.name] = draw_value(rng, param)
     return Action(tool=tool.name, arguments=arguments)
 
 
@@ -170,8 +171,7 @@ def show_action(world: World, key: str) -> Action:
 
 
 def _sentence(rng: random.Random, world: World, request: Request, action: Action, bare: bool, without: str) -> str:
-    tool = world.tools[action.tool]
-    assert isinstance(tool, Write)
+    tool = world.write(action.tool)
     words: dict[str, object] = {}
     for param in tool.params:
         value = action.arguments[param.name]

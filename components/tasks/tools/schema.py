@@ -1,182 +1,99 @@
-"""The words in which a world is declared: tables, terms, conditions, effects, tools, policies.
+"""The words in which a world is declared: its tables, and the tools over them with their needs, effects and policies.
 
-A declaration is data. `interpreter.py` gives it meaning over any mapping from keys to rows, so the planner's plain
-dictionaries and the environment's SQLite obey the same rules. Reads follow from the tables; only writes are declared.
+A declaration is data, a file of `worlds/`. `interpreter.py` gives it meaning over any mapping from keys to rows, so the
+planner's plain dictionaries and the environment's SQLite obey the same rules. Reads follow from the tables; only writes
+are declared. A declaration that does not hold together is refused by the validators here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-Value = str | int | None
-Row = dict[str, Value]
-Rows = dict[str, Row]  # by key; a key spells its table in its letters: B1204 is a book
+from pydantic import Field, model_validator
 
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """What a column may hold: one of `choices`, a number, a day (YYYY-MM-DD) or a key of the table it `refers` to.
-
-    `empty_share` of the rows hold nothing; a column that is `empty_with` another one is empty exactly where that is.
-    """
-
-    name: str
-    choices: tuple[str, ...] = ()
-    numbers: range | None = None
-    refers: str = ""
-    empty_share: float = 0.0
-    empty_with: str = ""
-
-    @property
-    def is_integer(self) -> bool:
-        return self.numbers is not None
-
-    @property
-    def is_day(self) -> bool:
-        return not (self.choices or self.numbers or self.refers)
+from components.tasks.tools.expressions import Arg, ConditionText, Count, TermText, Value, parts_of
+from components.tasks.tools.tables import Declared, Param, Table, check_known
 
 
-def one_of(name: str, *choices: str) -> Column:
-    return Column(name=name, choices=choices)
+class Need(Declared):
+    """A condition of a write. `text` is what the tool answers where it does not hold; {param} is an argument."""
+
+    that: ConditionText
+    text: str
 
 
-def number(name: str, low: int, high: int) -> Column:
-    return Column(name=name, numbers=range(low, high + 1))
+class Effect(Declared):
+    """Change columns of the row an argument names, create a row of a table (its key follows from its content), or
+    remove the row an argument names."""
+
+    change: str = ""
+    create: str = ""
+    remove: str = ""
+    values: dict[str, TermText] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if sum(map(bool, (self.change, self.create, self.remove))) != 1 or bool(self.remove) == bool(self.values):
+            raise ValueError("an effect has one of change, create and remove; the first two have values")
+        return self
 
 
-def day(name: str, empty_with: str = "") -> Column:
-    return Column(name=name, empty_with=empty_with)
+class Policy(Declared):
+    """A rule of the house: the call is forbidden where `when` holds. The column on its left is what shows it."""
 
-
-def ref(name: str, table: str, empty_share: float = 0.0) -> Column:
-    return Column(name=name, refers=table, empty_share=empty_share)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Rows of one kind. People name a row by its `label` column, whose values are distinct; a table without one by the
-    row that its `owner` column refers to ("the appointment of Ada Lind")."""
-
-    name: str
-    noun: str
-    prefix: str
-    columns: tuple[Column, ...]
-    label: str = ""
-    owner: str = ""
-
-    @cached_property
-    def by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
-
-
-@dataclass(frozen=True)
-class Arg:
-    """An argument of the call or, with a column, that column of the row the argument names."""
-
-    name: str
-    column: str = ""
-
-
-@dataclass(frozen=True)
-class Sum:
-    """`left` plus `sign` times `right`."""
-
-    left: Term
-    right: Term
-    sign: Literal[1, -1] = 1
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many rows of a table hold these values."""
-
-    table: str
-    where: Mapping[str, Term]
-
-
-Term = Value | Arg | Sum | Count
-Operator = Literal["==", "!=", "<="]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """`left operator right`. `says` is what the tool answers where it does not hold; {param} stands for an argument."""
-
-    left: Term
-    operator: Operator
-    right: Term
-    says: str = ""
-
-
-@dataclass(frozen=True)
-class Change:
-    """Set columns of the row an argument names."""
-
-    arg: str
-    values: Mapping[str, Term]
-
-
-@dataclass(frozen=True)
-class Create:
-    """Add a row; its key follows from its content."""
-
-    table: str
-    values: Mapping[str, Term]
-
-
-@dataclass(frozen=True)
-class Remove:
-    """Delete the row an argument names."""
-
-    arg: str
-
-
-Effect = Change | Create | Remove
-
-
-@dataclass(frozen=True, kw_only=True)
-class Param:
-    """A parameter: a key of the table it `refers` to, or a value such as `like` holds. `also` are other
-    names."""
-
-    name: str
-    refers: str = ""
-    like: Column | None = None
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """A rule of the house: the call is forbidden where `when` holds. `fact` is what shows that it does."""
-
-    when: Condition
-    fact: Arg
+    when: ConditionText
     rule: str
 
+    @property
+    def fact(self) -> Arg:
+        assert isinstance(self.when.left, Arg)
+        return self.when.left
 
-@dataclass(frozen=True, kw_only=True)
-class Write:
-    """A tool that changes the world. A person asks for it with `request` and, where a parameter has one, its tail."""
+    @model_validator(mode="after")
+    def _shows_in_a_row(self) -> Self:
+        if not isinstance(self.when.left, Arg) or not self.when.left.column:
+            raise ValueError("a policy looks at a column of a row; write `when: ARGUMENT.COLUMN == VALUE`")
+        return self
+
+
+class Write(Declared):
+    """A tool that changes the world. A person asks for it with `request` and, where a parameter has one, its tail: what
+    may be left out is said in the tail and nowhere else."""
 
     name: str
     verbs: tuple[str, ...]
     noun: str
     does: tuple[str, ...]
     params: tuple[Param, ...]
-    effects: tuple[Effect, ...]
-    request: tuple[str, ...]
-    tails: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[Condition, ...] = ()
+    needs: tuple[Need, ...] = ()
+    effects: tuple[Effect, ...] = Field(min_length=1)
     policies: tuple[Policy, ...] = ()
+    request: tuple[str, ...]
+    tails: dict[str, str] = Field(default_factory=dict)
 
     @property
     def changed_arg(self) -> str:
-        """The argument whose row the tool changes first, readable by its key; "" where there is none."""
-        first = self.effects[0]
-        return first.arg if isinstance(first, Change) else ""
+        """The argument whose row the tool changes first; "" where it creates or removes it."""
+        return self.effects[0].change
+
+    @model_validator(mode="after")
+    def _says_what_it_takes(self) -> Self:
+        names = {param.name for param in self.params}
+        for text in (need.text for need in self.needs):
+            check_known(f"{self.name}: {text!r}", "parameter", _slots(text), names)
+        for request in self.request:
+            if _slots(request + "".join(self.tails.values())) != names:
+                raise ValueError(f"{self.name}: {request!r} and the tails must have the slots {sorted(names)}")
+        if set(self.tails) != {param.name for param in self.params if not param.refers}:
+            raise ValueError(f"{self.name}: give a tail to each parameter that refers to no table, and to no other")
+        for name, tail in self.tails.items():
+            if _slots(tail) != {name}:
+                raise ValueError(f"{self.name}: the tail {tail!r} must have the slot {{{name}}} alone")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +114,7 @@ class Read:
 Tool = Read | Write
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
+class World(Declared):
     """Tables and the writes over them. `setting` is the place as a person would name it."""
 
     name: str
@@ -238,6 +154,37 @@ class World:
         """The table a key belongs to by its letters, or None."""
         return self.by_prefix.get(key.rstrip("0123456789"))
 
+    @model_validator(mode="after")
+    def _refers_to_what_is_there(self) -> Self:
+        before: list[str] = []
+        for table in self.tables:
+            refers = [column.refers for column in table.columns if column.refers]
+            check_known(f"table {table.name!r}", "earlier table", refers, before)
+            before.append(table.name)
+        for tool in self.writes:
+            rows = {param.name: param.refers for param in tool.params}
+            check_known(tool.name, "table", filter(None, rows.values()), before)
+            for part in _parts(tool):
+                if isinstance(part, Count):
+                    check_known(tool.name, "table", [part.table], before)
+                    check_known(tool.name, f"column of {part.table}", part.where, self.table[part.table].by_name)
+                    continue
+                check_known(tool.name, "parameter", [part.name], rows)
+                if part.column:
+                    self._has_columns(tool, rows[part.name], [part.column])
+            for effect in tool.effects:
+                check_known(tool.name, "parameter", filter(None, [effect.change, effect.remove]), rows)
+                if effect.change:
+                    self._has_columns(tool, rows[effect.change], effect.values)
+                if effect.create:
+                    self._has_columns(tool, effect.create, effect.values)
+                    check_known(tool.name, "value in the new row for", self.table[effect.create].by_name, effect.values)
+        return self
+
+    def _has_columns(self, tool: Write, table: str, columns: Iterable[str]) -> None:
+        check_known(tool.name, "table", [table], self.table)
+        check_known(tool.name, f"column of {table}", columns, self.table[table].by_name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
@@ -269,28 +216,26 @@ def combine(*worlds: World) -> World:
     )
 
 
-def _reads(table: Table) -> list[Read]:
-    reads = [Read(name=f"show_{table.noun}", verb="show", table=table, param=Param(name=table.noun, refers=table.name))]
+def _reads(table: Table) -> Iterator[Read]:
+    param = Param(name=table.noun, refers=table.name)
+    yield Read(name=f"show_{table.noun}", verb="show", table=table, param=param)
     if table.label:
-        label = table.by_name[table.label]
-        reads.append(
-            Read(
-                name=f"find_{table.noun}",
-                verb="find",
-                table=table,
-                param=Param(name=label.name, like=label),
-                column=label.name,
-            )
-        )
-    reads += [
-        Read(
-            name=f"list_{table.name}_of_{column.name}",
-            verb="list",
-            table=table,
-            param=Param(name=column.name, refers=column.refers),
-            column=column.name,
-        )
-        for column in table.columns
-        if column.refers
-    ]
-    return reads
+        param = Param(name=table.label, choices=table.by_name[table.label].choices)
+        yield Read(name=f"find_{table.noun}", verb="find", table=table, param=param, column=table.label)
+    for column in table.columns:
+        if column.refers:
+            name, param = f"list_{table.name}_of_{column.name}", Param(name=column.name, refers=column.refers)
+            yield Read(name=name, verb="list", table=table, param=param, column=column.name)
+
+
+def _parts(tool: Write) -> Iterator[Arg | Count]:
+    """The arguments and counts in all terms of a tool."""
+    for condition in (*(need.that for need in tool.needs), *(policy.when for policy in tool.policies)):
+        yield from parts_of(condition)
+    for effect in tool.effects:
+        for term in effect.values.values():
+            yield from parts_of(term)
+
+
+def _slots(text: str) -> set[str]:
+    return set(re.findall(r"{(\w+)}", text))

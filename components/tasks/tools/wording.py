@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from components.agent.environment import Observation
 from components.tasks.kit.wording import phrase
 from components.tasks.tools.dialect import Dialect
-from components.tasks.tools.schema import Action, Fact, Policy, Read, Row, Value
+from components.tasks.tools.expressions import Value
+from components.tasks.tools.schema import Action, Fact, Policy, Read
+from components.tasks.tools.tables import Row
 from components.tasks.tools.wrong_calls import WrongCall
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.agent.environment import Observation
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import write
 from components.tasks.tools.planner import keys_of, plan_writes
 from components.tasks.tools.requests import draw_value
-from components.tasks.tools.schema import Action, Fact, Param, Read, Row, Rows, Value, World, Write
+from components.tasks.tools.schema import Action, Fact, Read, World, Write
+from components.tasks.tools.tables import Param, Row, Rows
 
 _OTHER_ARGUMENT_SHARE = 0.7  # of the wrong writes; the others have a misspelt id
 
@@ -99,8 +101,7 @@ class Situation:
                 key for key in self.known if key != value and key in self.rows and self.world.table_of(key) is table
             ]
             return rng.choice(others) if others else None
-        assert param.like is not None
-        other = draw_value(rng, param.like)
+        other = draw_value(rng, param)
         return other if other != value else None
 
 

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from world_episodes import FAMILIES, SPLITS, SYNTHESIZER, Says, begin, random_call, run_plan, seeds, tasks
+from world_episodes import (
+    FAMILIES,
+    HELD_OUT_WORLDS,
+    SPLITS,
+    SYNTHESIZER,
+    FixedAnswer,
+    begin,
+    random_call,
+    run_plan,
+    seeds,
+    tasks,
+)
 
 from components.agent.environment import Split, Task, call_fault
 from components.agent.episode_loop import run_episodes
@@ -19,7 +30,6 @@ from components.tasks.tools.database import state_hash
 from components.tasks.tools.environment import WorldEnvironment
 from components.tasks.tools.interpreter import unmet, write
 from components.tasks.tools.planner import plan_writes
-from components.tasks.tools.registry import HELD_OUT_WORLDS
 from components.tasks.tools.schema import Write
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
@@ -88,10 +98,10 @@ def test_baselines_are_worth_nothing(name: str) -> None:
     for policy in (
         NoOpPolicy(),
         RandomToolPolicy(1),
-        Says("Done."),
-        Says("Refused: suspended, frozen, blocked, closed, expired, reserved. It is forbidden."),
-        Says("Missing: due, day, hour, amount, quantity, priority."),
-        Says("Failed: there is no tool for it, all tools are busy."),
+        FixedAnswer("Done."),
+        FixedAnswer("Refused: suspended, frozen, blocked, closed, expired, reserved. It is forbidden."),
+        FixedAnswer("Missing: due, day, hour, amount, quantity, priority."),
+        FixedAnswer("Failed: there is no tool for it, all tools are busy."),
     ):
         episodes = run_episodes(policy, drawn, families=FAMILIES, max_turns=8)
         assert sum(episode.success for episode in episodes) == 0, policy

@@ -81,8 +81,8 @@ def test_an_explicit_permanent_fault_stays() -> None:
 
 
 def test_a_lasting_error_may_look_like_a_passing_one() -> None:
-    says = {task.payload["fault"]["text"] in FINAL for task in _tasks("error", "permanent")}
-    assert says == {True, False}
+    final = {task.payload["fault"]["text"] in FINAL for task in _tasks("error", "permanent")}
+    assert final == {True, False}
 
 
 @pytest.mark.parametrize("persistence", ["transient", "permanent"])

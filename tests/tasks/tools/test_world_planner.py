@@ -7,15 +7,16 @@ from collections.abc import Mapping
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world_episodes import begin, populated, seeds, tasks
+from world_episodes import WORLDS, begin, populated, seeds, tasks
 
 from components.agent.environment import Task
 from components.tasks.tools.database import state_hash
+from components.tasks.tools.expressions import Value
 from components.tasks.tools.interpreter import after, write
 from components.tasks.tools.planner import keys_of, plan_reads, plan_writes, unnecessary
-from components.tasks.tools.registry import WORLDS
 from components.tasks.tools.requests import draw_action
-from components.tasks.tools.schema import Action, Read, Rows, Value, World
+from components.tasks.tools.schema import Action, Read, World
+from components.tasks.tools.tables import Rows
 
 
 def _walk(world: World, seed: int, steps: int) -> tuple[Rows, Rows, list[Action]]:
@@ -42,8 +43,7 @@ def _every_action(world: World, state: Rows, values: list[Value]) -> list[Action
             if param.refers:
                 choices.append([key for key in state if world.table_of(key) is world.table[param.refers]])
             else:
-                assert param.like is not None
-                numeric = param.like.is_integer
+                numeric = param.numbers is not None
                 choices.append([value for value in values if isinstance(value, int) == numeric and value is not None])
         for combination in itertools.product(*choices):
             names = [param.name for param in tool.params]
@@ -113,7 +113,7 @@ def test_plans_do_what_is_forbidden_to_nobody() -> None:
         assert plan is None
 
 
-def test_every_read_tells_a_key_that_a_later_call_needs() -> None:
+def test_every_read_shows_a_key_that_a_later_call_needs() -> None:
     for task in tasks("tools_chain", 60):
         _, solver = begin(task)
         calls = [*solver.reads, *solver.writes]
@@ -124,13 +124,13 @@ def test_every_read_tells_a_key_that_a_later_call_needs() -> None:
 
 def _groundless(world: World, rows: Mapping[str, dict[str, Value]], calls: list[Action]) -> list[str]:
     """Keys that calls use before any read has shown them."""
-    told: set[str] = set()
+    known: set[str] = set()
     missing = []
     for call in calls:
-        missing += [key for key in keys_of(world, [call]) if key not in told]
+        missing += [key for key in keys_of(world, [call]) if key not in known]
         tool = world.tools[call.tool]
         if isinstance(tool, Read):
-            told |= {key for key, row in rows.items() if row.get(tool.column) == call.arguments[tool.param.name]}
+            known |= {key for key, row in rows.items() if row.get(tool.column) == call.arguments[tool.param.name]}
     return missing
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world_episodes import populated, seeds, some_actions
+from world_episodes import HELD_OUT_WORLDS, WORLDS, populated, seeds, some_actions
 
+from components.core.errors import BadInput
 from components.tasks.tools.database import Database, state_hash
 from components.tasks.tools.interpreter import unmet, write
-from components.tasks.tools.registry import HELD_OUT_WORLDS, WORLDS, worlds_of
+from components.tasks.tools.registry import FOLDER, read_world, worlds_of
 from components.tasks.tools.requests import draw_action
-from components.tasks.tools.schema import Action, Row, Rows, World, Write, combine
+from components.tasks.tools.schema import Action, World, Write, combine
+from components.tasks.tools.tables import Row, Rows
 
 ALL = list(WORLDS.values())
 
@@ -23,6 +26,14 @@ def test_there_are_eight_worlds_and_two_are_held_out() -> None:
     assert len(ALL) == 8 and len(HELD_OUT_WORLDS) == 2 and set(WORLDS) >= HELD_OUT_WORLDS
     assert not {world.name for world in worlds_of("train")} & HELD_OUT_WORLDS
     assert {world.name for world in worlds_of("heldout")} == HELD_OUT_WORLDS
+    assert {path.stem for path in FOLDER.iterdir()} == set(WORLDS), "a file that is in no split"
+    assert all(world.name == name for name, world in WORLDS.items())
+
+
+def test_a_name_says_what_kind_of_thing_it_is() -> None:
+    labels = {table.by_name[table.label].choices for world in ALL for table in world.tables if table.label}
+    names = [name for choices in labels for name in choices]
+    assert len(names) == len(set(names)) > 100
 
 
 def test_worlds_can_stand_side_by_side() -> None:
@@ -48,14 +59,65 @@ def test_a_declaration_holds_together(world: World) -> None:
     assert any(tool.policies for tool in world.writes) and any(tool.tails for tool in world.writes)
     for tool in world.writes:
         names = {param.name for param in tool.params}
-        assert all(bool(param.refers) != (param.like is not None) for param in tool.params)
+        assert all(
+            sum(map(bool, (param.refers, param.choices, param.numbers, param.day))) == 1 for param in tool.params
+        )
         for request in tool.request:
             said = set(re.findall(r"{(\w+)}", request + "".join(tool.tails.values())))
             assert said == names, tool.name
         # What may be left out is left out with its tail, and nowhere else.
         assert all(set(re.findall(r"{(\w+)}", tail)) == {param} for param, tail in tool.tails.items())
-        assert {param.name for param in tool.params if param.like is not None} == set(tool.tails)
+        assert {param.name for param in tool.params if not param.refers} == set(tool.tails)
         assert not any(character.isdigit() for policy in tool.policies for character in policy.rule)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "fault"),
+    [
+        ("verbs: [lend,", "verb: [lend,", "writes.0.verb: unknown field; did you mean 'verbs'?"),
+        ("  - name: books\n", "  - title: books\n", "tables.1.name: missing; add it"),
+        ("choices: people", "choices: poeple", "tables.0.columns.0.choices: names.yaml has no list 'poeple'; did you"),
+        (
+            '["no", "no", "yes"]',
+            "[no, no, yes]",
+            "columns.1.choices.0 = False: input should be a valid string",
+        ),
+        ("day: true, empty_with", "empty_with", "tables.1.columns.3: 'due' holds nothing or two things; give one of"),
+        ("    label: title\n", "", "tables.1: table 'books': give it a label or an owner, not both"),
+        ("label: title", "label: titel", "tables.1: table 'books': no column 'titel'; did you mean 'title'?"),
+        (
+            "refers: members, empty",
+            "refers: member, empty",
+            "no earlier table 'member'; did you mean 'members'?",
+        ),
+        ("that: book.due != due", "that: book.due < due", "writes.2.needs.1.that: 'book.due < due' is no condition"),
+        ("that: book.due != due", "that: book.due != day", "renew_book: no parameter 'day'; choose one of book, due"),
+        ("that: book.due != due", "that: book.dew != due", "renew_book: no column of books 'dew'; did you mean 'due'?"),
+        ("that: book.due != due", "that: book.due !=", "writes.2.needs.1.that: 'book.due !=' is no expression"),
+        (
+            "text: book {book} is due",
+            "text: book {bok} is due",
+            "parameter 'bok'; did you mean 'book'?",
+        ),
+        ("values: {due: due}", "values: {}", "writes.2.effects.0: an effect has one of change, create and remove;"),
+        ("when: book.reserved ==", "when: book ==", "writes.2.policies.0: a policy looks at a column of a row"),
+        ("- Take back {book}", "- Take it back", "writes.1: take_back_book: 'Take it back' and the tails must have"),
+        (
+            "return of {book}\n",
+            'return of {book}\n    tails: {book: ": {book}"}\n',
+            "take_back_book: give a tail to each",
+        ),
+        ('{due: " until {due}"}', '{due: " for {book} until {due}"}', "writes.0: lend_book: the tail"),
+    ],
+)
+def test_a_bad_declaration_is_refused_with_the_remedy(tmp_path: Path, written: str, instead: str, fault: str) -> None:
+    text = (FOLDER / "library.yaml").read_text(encoding="utf-8")
+    assert written in text
+    path = tmp_path / "library.yaml"
+    path.write_text(text.replace(written, instead), encoding="utf-8")
+    with pytest.raises(BadInput) as refused:
+        read_world(path)
+    assert str(refused.value).startswith(f"{path}: ") and fault in str(refused.value), refused.value
 
 
 @pytest.mark.parametrize("world", ALL, ids=list(WORLDS))

@@ -16,19 +16,22 @@ from components.tasks.tools.environment import WorldEnvironment
 from components.tasks.tools.families import families as world_families
 from components.tasks.tools.family import WorldFamily
 from components.tasks.tools.player import Solver
-from components.tasks.tools.registry import WORLDS
+from components.tasks.tools.registry import WORLD_NAMES, load_world
 from components.tasks.tools.requests import draw_action, populate
-from components.tasks.tools.schema import Action, Rows, World
+from components.tasks.tools.schema import Action, World
+from components.tasks.tools.tables import Rows
 from components.trajectories.episodes import Synthesizer
 
 FAMILIES: dict[str, WorldFamily] = {family.name: family for family in world_families()}
 SPLITS: tuple[Split, ...] = get_args(Split)
+WORLDS = {name: load_world(name) for names in WORLD_NAMES.values() for name in names}
+HELD_OUT_WORLDS = frozenset(WORLD_NAMES["heldout"])
 SYNTHESIZER = Synthesizer(dict(FAMILIES), "none is needed")
 
 seeds = st.integers(0, 10**6)
 
 
-class Says:
+class FixedAnswer:
     """A policy that answers at once and always the same."""
 
     def __init__(self, answer: str) -> None:
