@@ -50,37 +50,26 @@ class Thought:
     def deductions(self, rng: random.Random) -> list[Deduction]:
         steps: list[Deduction] = []
         known: dict[str, Fraction] = {}
+
+        def worded(step: Step, compute: str, value: Fraction) -> tuple[str, str, str]:
+            """The claim that the node has this value, its ground, and the claim in words."""
+            slots = {"goal": step.goal, "w": self.derivation.written(compute, known), "v": show(value)}
+            slots["rule"] = f"the rule '{step.rule.name}'"
+            because = phrase(
+                rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]", **slots
+            )
+            return f"{step.output}={slots['v']}", because, phrase(rng, "{goal} [is|comes to|equals] {v}", **slots)
+
         for step in self.derivation.schema.steps:
             value = self.derivation.values[step.output]
             mistakes = tuple(
-                WrongClaim(
-                    name=slip.misconception.name,
-                    claim=f"{step.output}={show(slip.value)}",
-                    because=self._ground(rng, step, slip.compute, known),
-                    text=self._text(rng, step, slip.value),
-                    lesson=slip.misconception.lesson,
-                )
+                WrongClaim(slip.misconception.name, *worded(step, slip.compute, slip.value), slip.misconception.lesson)
                 for slip in self.local_slips.get(step.output, ())
                 if slip.value is not None
             )
-            steps.append(
-                Deduction(
-                    claim=f"{step.output}={show(value)}",
-                    because=self._ground(rng, step, step.compute, known),
-                    text=self._text(rng, step, value),
-                    mistakes=mistakes,
-                )
-            )
+            steps.append(Deduction(*worded(step, step.compute, value), mistakes))
             known[step.output] = value
         return steps
-
-    def _ground(self, rng: random.Random, step: Step, compute: str, known: dict[str, Fraction]) -> str:
-        written = self.derivation.written(compute, known)
-        return phrase(rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]",
-                   rule=f"the rule '{step.rule.name}'", goal=step.goal, w=written)  # fmt: skip
-
-    def _text(self, rng: random.Random, step: Step, value: Fraction) -> str:
-        return phrase(rng, "{goal} [is|comes to|equals] {v}", goal=step.goal, v=show(value))
 
     def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
         """The rules' checks of the claimed nodes and, with the last node, the problem's own statement."""
