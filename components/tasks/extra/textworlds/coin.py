@@ -8,7 +8,7 @@ from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
 from components.tasks.extra.textworlds.scene import OPPOSITE, Places, Scene, read_scene
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Mistake, Player
@@ -113,7 +113,7 @@ def _mistakes(rng: random.Random, scene: Scene) -> list[Mistake]:
 
 COIN = TextWorldFamily(
     name="express_coin",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="coin",
     settings=tuple(
         f"numLocations={rooms},numDistractorItems={others},includeDoors={doors},limitInventorySize=0"

@@ -8,7 +8,7 @@ from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
 from components.tasks.extra.textworlds.scene import OPPOSITE, Scene, read_scene, shortest
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, holds, refusal
 from components.tasks.extra.textworlds.world import act_call, act_tool
 from components.tasks.kit.oracle import Answer, Mistake, Player
@@ -109,7 +109,7 @@ def _astray(rng: random.Random, scene: Scene, following: str) -> list[Mistake]:
 
 MAP = TextWorldFamily(
     name="express_map",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="mapreader",
     settings=tuple(
         f"numLocations={rooms},maxDistanceApart={apart},maxDistractorItemsPerLocation={others},includeDoors=0,limitInventorySize=0"
