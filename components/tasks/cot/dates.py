@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -120,23 +120,19 @@ class Dates(FactPuzzle):
             return f"that is a {WEEKDAYS[day.weekday()]}"
         return f"that is not after {before}" if day <= start else f"a {rest[0]} comes sooner"
 
-    def derive(self, rng: random.Random) -> list[Deduction]:
-        steps = []
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         for fact in self.facts[1:]:
             _, event, before, *_ = fact
             day = self.days[event]
-            steps.append(
-                Deduction(
-                    claim=f"{event} {day}",
-                    because=self._because(rng, fact),
-                    text=phrase(rng, "{e} [is on|falls on|comes to] {d}", e=event, d=day),
-                    mistakes=tuple(
-                        WrongClaim(name, f"{event} {wrong}", self._because(rng, fact), f"{event} is on {wrong}", lesson)
-                        for name, wrong, lesson in _mistakes(fact, self.days[before], day)
-                    ),
-                )
+            yield Deduction(
+                f"{event} {day}",
+                self._because(rng, fact),
+                phrase(rng, "{e} [is on|falls on|comes to] {d}", e=event, d=day),
+                tuple(
+                    WrongClaim(name, f"{event} {wrong}", self._because(rng, fact), f"{event} is on {wrong}", lesson)
+                    for name, wrong, lesson in _mistakes(fact, self.days[before], day)
+                ),
             )
-        return steps
 
     def _because(self, rng: random.Random, fact: Sequence[Any]) -> str:
         """The rule with the date it starts from, and where it helps the month it runs through."""
@@ -173,23 +169,19 @@ def _reach(fact: Sequence[Any], start: date) -> date:
     return start + span if kind == "later" else start - span
 
 
-def _mistakes(fact: Sequence[Any], start: date, right: date) -> list[tuple[str, date, str]]:
+def _mistakes(fact: Sequence[Any], start: date, right: date) -> Iterator[tuple[str, date, str]]:
     """Named wrong days; those that happen to be right are weeded out when they are checked."""
     kind, _, _, *rest = fact
     if kind == "month_end":
-        return [("month of thirty days", start.replace(day=28), "Months differ in length")]
-    if kind == "weekday":
-        return [
-            ("a week too far", right + 7 * _DAY, "The first one counts, not the one a week on"),
-            ("one day off", right - _DAY, "The weekday must be counted from the right day"),
-        ]
-    forward = _DAY if kind == "later" else -_DAY
-    found = [
-        ("first day counted", right - forward, "The day one starts from is not counted"),
-        ("wrong way", start - (right - start), "The direction in time was turned round"),
-    ]
-    if rest[1] == "weeks":
-        found.append(("weeks as days", start + rest[0] * forward, "A week is more than a day"))
-    if (start.year, start.month) != (right.year, right.month):
-        found.append(("months all alike", right + forward, "Months differ in length"))
-    return found
+        yield "month of thirty days", start.replace(day=28), "Months differ in length"
+    elif kind == "weekday":
+        yield "a week too far", right + 7 * _DAY, "The first one counts, not the one a week on"
+        yield "one day off", right - _DAY, "The weekday must be counted from the right day"
+    else:
+        forward = _DAY if kind == "later" else -_DAY
+        yield "first day counted", right - forward, "The day one starts from is not counted"
+        yield "wrong way", start - (right - start), "The direction in time was turned round"
+        if rest[1] == "weeks":
+            yield "weeks as days", start + rest[0] * forward, "A week is more than a day"
+        if (start.year, start.month) != (right.year, right.month):
+            yield "months all alike", right + forward, "Months differ in length"

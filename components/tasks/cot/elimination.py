@@ -11,7 +11,7 @@ import operator
 import random
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache, reduce
 from typing import ClassVar
 
@@ -29,6 +29,11 @@ _ATOMS: dict[str, Callable[[Sequence[int], int, int], bool]] = {
     "<": lambda places, one, other: places[one] < places[other],
     "next": lambda places, one, other: places[other] - places[one] == 1,
     "apart": lambda places, one, other: abs(places[one] - places[other]) > 1,
+}
+_MISREAD = {  # clues by their kind: the name of the mistake and its lesson
+    "if": ("if turned round", "An if does not run backwards"),
+    **dict.fromkeys(("either", "edge", "holder"), ("or cut short", "One of two is not yet the first of them")),
+    **dict.fromkeys(("before", "next"), ("order turned round", "The clue reads the other way round")),
 }
 
 
@@ -69,9 +74,8 @@ class Elimination(FactPuzzle):
         names = cls.kinds[rng.choice(sorted(cls.kinds))]
         places = list(names[:size]) if cls.ordered else rng.sample(names, size)
         given: Facts = [*(["person", name] for name in people), *(["place", place] for place in places)]
-        arrangement = dict(zip(people, rng.sample(places, size), strict=True))
+        index = arrangements(size).index(tuple(places.index(place) for place in rng.sample(places, size)))
         asked = ["asked", rng.choice(places)]
-        index = arrangements(size).index(tuple(places.index(arrangement[name]) for name in people))
         clues: Facts = []
         empty = cls(given)
         left = empty.everything
@@ -248,15 +252,14 @@ class Elimination(FactPuzzle):
             left &= self.mask(*claim)
         return found
 
-    def derive(self, rng: random.Random) -> list[Deduction]:
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         known: list[Claim] = []
-        steps = []
         for claim, clue in self.path():
             because = self.clue_text(rng, clue) if clue else self._structure(rng, claim, known)
-            text, mistakes = self.claim_text(rng, claim), tuple(self._mistakes(rng, claim, known))
-            steps.append(Deduction(claim=_written(claim), because=because, text=text, mistakes=mistakes))
+            yield Deduction(
+                _written(claim), because, self.claim_text(rng, claim), tuple(self._mistakes(rng, claim, known))
+            )
             known.append(claim)
-        return steps
 
     def claim_text(self, rng: random.Random, claim: Claim) -> str:
         sign, name, other = claim
@@ -281,35 +284,28 @@ class Elimination(FactPuzzle):
             return phrase(rng, "[nobody else is left for {o}|no one else can take {o}]", o=other)
         return phrase(rng, "[what is known leaves no other way|nothing else fits what is known]")
 
-    def _mistakes(self, rng: random.Random, claim: Claim, known: Sequence[Claim]) -> list[WrongClaim]:
+    def _mistakes(self, rng: random.Random, claim: Claim, known: Sequence[Claim]) -> Iterator[WrongClaim]:
         """Misreadings of the clues and hasty ends, of which only those are mistakes that are false in the end."""
-        found = []
 
-        def add(name: str, wrong: Claim, because: str, lesson: str) -> None:
-            found.append(WrongClaim(name, _written(wrong), because, self.claim_text(rng, wrong), lesson))
+        def wrong(name: str, claim: Claim, because: str, lesson: str) -> WrongClaim:
+            return WrongClaim(name, _written(claim), because, self.claim_text(rng, claim), lesson)
 
         for clue in self.clues:
-            sign, one, other = self.atoms(clue)[0]
-            if clue[0] == "if":
-                name, wrong, lesson = "if turned round", ("=", one, other), "An if does not run backwards"
-            elif clue[0] in ("either", "edge", "holder"):
-                name, wrong, lesson = "or cut short", (sign, one, other), "One of two is not yet the first of them"
-            elif clue[0] in ("before", "next"):
-                name, wrong, lesson = "order turned round", ("<", other, one), "The clue reads the other way round"
-            else:
+            if clue[0] not in _MISREAD:
                 continue
-            if not self.solutions & self.mask(*wrong):
-                add(name, wrong, self.clue_text(rng, clue), lesson)
+            name, lesson = _MISREAD[clue[0]]
+            _, one, other = self.atoms(clue)[0]
+            misread = ("<", other, one) if clue[0] in ("before", "next") else ("=", one, other)
+            if not self.solutions & self.mask(*misread):
+                yield wrong(name, misread, self.clue_text(rng, clue), lesson)
         _, person, right = claim
-        possible = self.left(known) & ~self.solutions
         for place in self.places:
             guess = self.mask("=", person, place)
-            if place != right and possible & guess and not self.solutions & guess:
+            if place != right and self.left(known) & guess and not self.solutions & guess:
                 because = f"nothing speaks against it for {person}"
-                wrong = ("=", person, place)
-                add("possible taken for certain", wrong, because, "What is possible is not yet certain")
-                break
-        return found
+                lesson = "What is possible is not yet certain"
+                yield wrong("possible taken for certain", ("=", person, place), because, lesson)
+                return
 
     def prompt(self, rng: random.Random) -> str:
         clues = " ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class FactPuzzle(Puzzle):
         """The claim that settles what is asked."""
 
     @abstractmethod
-    def derive(self, rng: random.Random) -> list[Deduction]:
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         """The derivation, with mistakes of which some may happen to be right."""
 
     @property

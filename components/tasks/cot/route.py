@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -137,9 +137,8 @@ class Route(FactPuzzle):
         real = (way[0], way[-1]) == self.ends and None not in legs
         return real and sum(leg or 0 for leg in legs) == length and any(c[:2] == (way[-1], length) for c in known)
 
-    def derive(self, rng: random.Random) -> list[Deduction]:
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         lengths = {self.ends[0]: 0}
-        steps = []
         for place, length, via in self.settled:
             slots = {"p": place, "n": length, "v": via, "a": lengths[via], "b": self.roads[via][place]}
             text = phrase(rng, "{p} [is|lies] [{n} away|at {n}] [via|by way of] {v}", **slots)
@@ -150,11 +149,10 @@ class Route(FactPuzzle):
                 **slots,
             )
             mistakes = tuple(self._mistakes(place, length, via, lengths))
-            steps.append(Deduction(claim=f"{place} {length} via {via}", because=because, text=text, mistakes=mistakes))
+            yield Deduction(f"{place} {length} via {via}", because, text, mistakes)
             lengths[place] = length
-        return steps
 
-    def _mistakes(self, place: str, length: int, via: str, lengths: dict[str, int]) -> list[WrongClaim]:
+    def _mistakes(self, place: str, length: int, via: str, lengths: dict[str, int]) -> Iterator[WrongClaim]:
         """Wrong lengths of this place and of others; a right one that only comes too early is no mistake."""
 
         def wrong(name: str, place: str, length: int, via: str, because: str, lesson: str) -> WrongClaim:
@@ -162,16 +160,15 @@ class Route(FactPuzzle):
 
         final, road = {place: length for place, length, _ in self.settled}, self.roads[via][place]
         because, lesson = f"the road from {via} is {road} long", "The way up to there counts too"
-        found = [wrong("last road alone", place, road, via, because, lesson)]
+        yield wrong("last road alone", place, road, via, because, lesson)
         for reached, other, start in sorted(self._frontier(lengths)):
             because = f"a road leads there from {start}"
             if other == place and reached > length:
                 lesson = "There is a shorter way to the same place"
-                found.append(wrong("longer way", place, reached, start, because, lesson))
+                yield wrong("longer way", place, reached, start, because, lesson)
             elif reached > final.get(other, reached):
                 lesson = "A nearer place comes first and opens a shorter way"
-                found.append(wrong("out of turn", other, reached, start, because, lesson))
-        return found
+                yield wrong("out of turn", other, reached, start, because, lesson)
 
     def prompt(self, rng: random.Random) -> str:
         return phrase(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from components.tasks.cot.family import FactPuzzle
@@ -103,26 +103,25 @@ class Schedule(FactPuzzle):
             return f"nothing it waits for ends at {start}"
         return None if end - start == self.lasts[task] else f"that is {end - start} {self.unit}, not {self.lasts[task]}"
 
-    def derive(self, rng: random.Random) -> list[Deduction]:
-        steps = [self._step(rng, task) for task in self.times]
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
+        yield from (self._step(rng, task) for task in self.times)
         done, total, named_last = self.goal[1], sum(self.lasts.values()), list(self.lasts)[-1]
         last = max(self.times, key=lambda task: self.times[task][1])
 
         def wrong(name: str, end: int, because: str, lesson: str) -> WrongClaim:
             return WrongClaim(name, f"done {end}", because, f"all is done at {end}", lesson)
 
-        final = Deduction(
-            claim=f"done {done}",
-            because=phrase(rng, "[{t} ends last, at {n}|the last to end is {t}, at {n}]", t=last, n=done),
-            text=phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=done),
-            mistakes=(
+        yield Deduction(
+            f"done {done}",
+            phrase(rng, "[{t} ends last, at {n}|the last to end is {t}, at {n}]", t=last, n=done),
+            phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=done),
+            (
                 wrong("times added up", total, "all the times add up",
                       "What does not wait runs side by side, so times do not simply add up"),
                 wrong("last in the list", self.times[named_last][1], f"{named_last} is named last",
                       "The task that ends last decides, not the one named last"),
             ),
         )  # fmt: skip
-        return [*steps, final]
 
     def _step(self, rng: random.Random, task: str) -> Deduction:
         (start, end), length, waits = self.times[task], self.lasts[task], self.waits[task]
@@ -135,35 +134,32 @@ class Schedule(FactPuzzle):
             )
         ends = [f"{on} at {self.times[on][1]}" for on in waits]
         return Deduction(
-            claim=f"{task} {start}-{end}",
-            because=phrase(
-                rng, pattern, t=task, n=length, s=start, on=waits and listed(waits), ends=ends and listed(ends)
-            ),
-            text=phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
-            mistakes=tuple(self._mistakes(task)),
+            f"{task} {start}-{end}",
+            phrase(rng, pattern, t=task, n=length, s=start, on=waits and listed(waits), ends=ends and listed(ends)),
+            phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
+            tuple(self._mistakes(task)),
         )
 
-    def _mistakes(self, task: str) -> list[WrongClaim]:
-        start, length, waits = self.times[task][0], self.lasts[task], self.waits[task]
+    def _mistakes(self, task: str) -> Iterator[WrongClaim]:
+        start, length = self.times[task][0], self.lasts[task]
 
         def wrong(name: str, begin: int, end: int, because: str, lesson: str) -> WrongClaim:
             return WrongClaim(name, f"{task} {begin}-{end}", because, f"{task} runs {begin}-{end}", lesson)
 
-        found = [
-            wrong("both ends counted", start, start + length - 1, f"{task} takes {length}, its first one included",
-                  "The length is the end less the start")
-        ]  # fmt: skip
-        if waits:
-            ends = {on: self.times[on][1] for on in waits}
-            early, total = min(ends, key=lambda on: ends[on]), sum(ends.values())
-            found += [
-                wrong("wait forgotten", 0, length, f"{task} takes {length}", "It must wait for what it needs"),
-                wrong("first wait taken", ends[early], ends[early] + length, f"{early} ends at {ends[early]}",
-                      "It waits for all of them, so the latest counts"),
-                wrong("waits added", total, total + length, f"what {task} waits for takes {total} together",
-                      "They run side by side, so only the latest end counts"),
-            ]  # fmt: skip
-        return found
+        because, lesson = f"{task} takes {length}, its first one included", "The length is the end less the start"
+        yield wrong("both ends counted", start, start + length - 1, because, lesson)
+        ends = {on: self.times[on][1] for on in self.waits[task]}
+        if not ends:
+            return
+        yield wrong("wait forgotten", 0, length, f"{task} takes {length}", "It must wait for what it needs")
+        early, total = min(ends, key=lambda on: ends[on]), sum(ends.values())
+        because, lesson = f"{early} ends at {ends[early]}", "It waits for all of them, so the latest counts"
+        yield wrong("first wait taken", ends[early], ends[early] + length, because, lesson)
+        because, lesson = (
+            f"what {task} waits for takes {total} together",
+            "They run side by side, so only the latest end counts",
+        )
+        yield wrong("waits added", total, total + length, because, lesson)
 
     def prompt(self, rng: random.Random) -> str:
         lines = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from components.tasks.cot.family import FactPuzzle
@@ -133,37 +133,35 @@ class Clubs(FactPuzzle):
             return f"{name} is {' and '.join(places)}"
         return None
 
-    def derive(self, rng: random.Random) -> list[Deduction]:
-        steps = []
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         for name, left, operation, right in self.operations:
             one, other, members = (_people(self.values[part], "and") for part in (left, right, name))
             grounds = (
                 "[one side is {a}, the other {b}|the first has {a}, the second {b}|{a} on the left, {b} on the right]"
             )
             misread, lesson = _MISREAD[operation]
-            wrong = [(f"{operation} read as {misread}", left, misread, right, lesson)]
+            mistakes = [self._mistake(name, f"{operation} read as {misread}", left, misread, right, lesson)]
             if operation == "not":
-                wrong.append(("turned round", right, "not", left, "The first list stays, the second goes"))
-            steps.append(
-                Deduction(
-                    claim=f"{self.texts[name]}: {_people(self.values[name])}",
-                    because=phrase(rng, grounds, a=one, b=other),
-                    text=phrase(rng, _RESULTS[operation], m=members),
-                    mistakes=tuple(self._mistake(name, *mistake) for mistake in wrong),
-                )
+                lesson = "The first list stays, the second goes"
+                mistakes.append(self._mistake(name, "turned round", right, "not", left, lesson))
+            yield Deduction(
+                f"{self.texts[name]}: {_people(self.values[name])}",
+                phrase(rng, grounds, a=one, b=other),
+                phrase(rng, _RESULTS[operation], m=members),
+                tuple(mistakes),
             )
         count, doubled = self.goal[1], len(self.values[left]) + len(self.values[right])
-        counted_twice = WrongClaim(
-            "counted twice", f"count {doubled}", "the two lists add up", f"that makes {doubled}",
+        because, text, lesson = (
+            "the two lists add up",
+            f"that makes {doubled}",
             "Whoever is in both lists is one person",
-        )  # fmt: skip
-        final = Deduction(
-            claim=f"count {count}",
-            because=phrase(rng, "[the list is {m}|what is left is {m}]", m=members),
-            text=phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
-            mistakes=(counted_twice,),
         )
-        return [*steps, final]
+        yield Deduction(
+            f"count {count}",
+            phrase(rng, "[the list is {m}|what is left is {m}]", m=members),
+            phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
+            (WrongClaim("counted twice", f"count {doubled}", because, text, lesson),),
+        )
 
     def _mistake(self, name: str, called: str, left: str, operation: str, right: str, lesson: str) -> WrongClaim:
         one, other = self.values[left], self.values[right]

@@ -8,7 +8,7 @@ its steps is refused, as is a right step out of thin air.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -150,7 +150,7 @@ def _held(count: int) -> str:
     return f"{count} {'holds' if count == 1 else 'hold'}"
 
 
-def with_real_mistakes(puzzle: Puzzle, deductions: Sequence[Deduction]) -> list[Deduction]:
+def with_real_mistakes(puzzle: Puzzle, deductions: Iterable[Deduction]) -> list[Deduction]:
     """The derivation with those mistakes only whose check fails where they would be made. Asserts that it is sound."""
     known: list[Claim] = []
     sound = []
