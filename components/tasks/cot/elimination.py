@@ -6,47 +6,27 @@ follows where every arrangement that fits what is known and at most one clue fit
 
 from __future__ import annotations
 
-import itertools
 import operator
 import random
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache, reduce
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, reduce
 from typing import ClassVar
 
+from components.tasks.cot.arrangements import Mask, arrangements, atom
 from components.tasks.cot.family import FactPuzzle
 from components.tasks.cot.steps import Claim, ClaimError, Deduction, Facts, WrongClaim, unlike
 from components.tasks.kit.wording import capital, listed, phrase
 
-Mask = int
 _CLAIM = re.compile(r"\s*(\w+)\s*(=|!=|<)\s*(\w+)\s*", re.ASCII)
 _NAMES = ("Ada", "Ben", "Cem", "Dov", "Eli", "Fay", "Gus", "Hal", "Ida", "Jan", "Kim", "Lea", "Max", "Nia", "Oto")
 _BETWEEN_PEOPLE = ("<", "next", "apart")
-_ATOMS: dict[str, Callable[[Sequence[int], int, int], bool]] = {
-    "=": lambda places, one, other: places[one] == other,
-    "!=": lambda places, one, other: places[one] != other,
-    "<": lambda places, one, other: places[one] < places[other],
-    "next": lambda places, one, other: places[other] - places[one] == 1,
-    "apart": lambda places, one, other: abs(places[one] - places[other]) > 1,
-}
 _MISREAD = {  # clues by their kind: the name of the mistake and its lesson
     "if": ("if turned round", "An if does not run backwards"),
     **dict.fromkeys(("either", "edge", "holder"), ("or cut short", "One of two is not yet the first of them")),
     **dict.fromkeys(("before", "next"), ("order turned round", "The clue reads the other way round")),
 }
-
-
-@lru_cache(maxsize=8)
-def arrangements(size: int) -> tuple[tuple[int, ...], ...]:
-    """Every arrangement: the place of each person."""
-    return tuple(itertools.permutations(range(size)))
-
-
-@lru_cache(maxsize=4096)
-def atom(size: int, kind: str, one: int, other: int) -> Mask:
-    """Arrangements in which person `one` stands at place `other` (=), not there (!=), before person `other` (<)."""
-    return sum(1 << at for at, places in enumerate(arrangements(size)) if _ATOMS[kind](places, one, other))
 
 
 class Elimination(FactPuzzle):

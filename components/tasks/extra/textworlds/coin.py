@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
@@ -84,31 +85,24 @@ def _next(places: Places, rng: random.Random) -> str:
     return way[0]
 
 
-def _mistakes(rng: random.Random, scene: Scene) -> list[Mistake]:
+def _mistakes(rng: random.Random, scene: Scene) -> Iterator[Mistake]:
     """What one tries in a room without looking: to take what is not there, to walk where no way leads."""
-    say = partial(phrase, rng)
-    found = [
-        refusal(
-            "takes what is not there",
-            "take coin",
-            say("[Take the coin.|Try to take the coin at once.]"),
-            say("[There is no coin to take in the {r}.|Taking the coin is not understood: none is here.]",
-                r=scene.room),
-        )
-    ]  # fmt: skip
+    say, room = partial(phrase, rng), scene.room
+    yield refusal(
+        "takes what is not there",
+        "take coin",
+        say("[Take the coin.|Try to take the coin at once.]"),
+        say("[There is no coin to take in the {r}.|Taking the coin is not understood: none is here.]", r=room),
+    )
     walls = sorted(set(OPPOSITE) - set(scene.beyond) - set(scene.closed))
     if walls:
         way = rng.choice(walls)
-        found.append(
-            refusal(
-                "walks where no way leads",
-                f"move {way}",
-                say("[Go {w}.|Try {w}.]", w=way),
-                say("[No way leads {w} from the {r}.|{W} of the {r} there is no way.]",
-                    w=way, W=capital(way), r=scene.room),
-            )
-        )  # fmt: skip
-    return found
+        yield refusal(
+            "walks where no way leads",
+            f"move {way}",
+            say("[Go {w}.|Try {w}.]", w=way),
+            say("[No way leads {w} from the {r}.|{W} of the {r} there is no way.]", w=way, W=capital(way), r=room),
+        )
 
 
 COIN = TextWorldFamily(

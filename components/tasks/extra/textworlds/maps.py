@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
@@ -84,27 +85,25 @@ def _early_put(rng: random.Random, box: str) -> Mistake:
     )
 
 
-def _astray(rng: random.Random, scene: Scene, following: str) -> list[Mistake]:
+def _astray(rng: random.Random, scene: Scene, following: str) -> Iterator[Mistake]:
     """Sides confused: a way that leads to another room, and the way back."""
     others = sorted(way for way, room in scene.beyond.items() if room != following)
     if not others:
-        return []
+        return
     say, way = partial(phrase, rng), rng.choice(others)
     room, back = scene.beyond[way], OPPOSITE[way]
-    return [
-        Mistake(
-            name="sides confused",
-            call=act_call(f"move {way}"),
-            plan=say("[The {r} lies {w}.|Go {w} to the {r}.]", r=following, w=way),
-            shows=holds(f"You are in the {room}."),
-            lesson=lambda seen: f"This is the {room}, not the {following}.",
-            repair=act(
-                say("[Back in the {h}.|The {h} again.]", h=scene.room),
-                say("[Back {w} to the {h}.|Return to the {h}.]", w=back, h=scene.room),
-                f"move {back}",
-            ),
-        )
-    ]
+    yield Mistake(
+        name="sides confused",
+        call=act_call(f"move {way}"),
+        plan=say("[The {r} lies {w}.|Go {w} to the {r}.]", r=following, w=way),
+        shows=holds(f"You are in the {room}."),
+        lesson=lambda seen: f"This is the {room}, not the {following}.",
+        repair=act(
+            say("[Back in the {h}.|The {h} again.]", h=scene.room),
+            say("[Back {w} to the {h}.|Return to the {h}.]", w=back, h=scene.room),
+            f"move {back}",
+        ),
+    )
 
 
 MAP = TextWorldFamily(
