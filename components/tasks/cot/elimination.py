@@ -80,7 +80,7 @@ class Elimination(FactPuzzle):
 
     @property
     def symbols(self) -> list[str]:
-        return [name for (name,) in (self.of("person") if self.ordered else self.of("person", "place"))]
+        return self.people if self.ordered else [*self.people, *self.places]
 
     @cached_property
     def people(self) -> list[str]:
@@ -282,8 +282,7 @@ class Elimination(FactPuzzle):
         for place in self.places:
             guess = self.mask("=", person, place)
             if place != right and self.left(known) & guess and not self.solutions & guess:
-                because = f"nothing speaks against it for {person}"
-                lesson = "What is possible is not yet certain"
+                because, lesson = f"nothing speaks against it for {person}", "What is possible is not yet certain"
                 yield wrong("possible taken for certain", ("=", person, place), because, lesson)
                 return
 
@@ -292,11 +291,9 @@ class Elimination(FactPuzzle):
             f"{number}. {capital(self.clue_text(rng, clue))}." for number, clue in enumerate(self.clues, start=1)
         )
         people, places = listed(sorted(self.people)), listed(sorted(self.places))
-        kind = rng.choice(list(self.kinds)) if self.ordered else self._kind()
+        kinds = [kind for kind, names in self.kinds.items() if set(self.places) <= set(names)]
+        kind = rng.choice(kinds) if self.ordered else kinds[0]
         return phrase(rng, self.prompts, people=people, places=places, kind=kind, clues=clues, asked=self.asked)
-
-    def _kind(self) -> str:
-        return next(kind for kind, names in self.kinds.items() if set(self.places) <= set(names))
 
 
 def _written(claim: Claim) -> str:
