@@ -1,6 +1,6 @@
 """Derivations of mathematics thought out in full: results first, then the rules' own checks, several in one call.
 
-The problems, rules and misconceptions are those of `components.tasks.math`, and so are the tool `check` and
+The problems, rules and wrong rules are those of `components.tasks.math`, and so are the tool `check` and
 the environment; there each value is worked out by a tool, here it is thought and must stand its check.
 """
 
@@ -24,7 +24,7 @@ from components.tasks.kit.wording import phrase
 from components.tasks.math.derivation import Derivation, Schema, Step, WrongStep, draw_derivation
 from components.tasks.math.expressions import show
 from components.tasks.math.schemas import SCHEMAS
-from components.tasks.math.solve import SolveEnvironment
+from components.tasks.math.solve import SolveEnvironment, summarise
 from components.tasks.math.tools import CHECK, EVALUATE, check_call
 from components.tasks.math.words import asked_prompt
 
@@ -39,48 +39,37 @@ class Thought:
     derivation: Derivation
 
     @cached_property
-    def local_slips(self) -> dict[str, list[WrongStep]]:
-        """Slips whose value can be written down and whose own check fails, by node."""
+    def local_wrong_steps(self) -> dict[str, list[WrongStep]]:
+        """Wrong steps whose value can be written down and whose own check fails, by node."""
         found: dict[str, list[WrongStep]] = {}
-        for slip in self.derivation.wrong_steps():
-            if slip.local and slip.value is not None:
-                found.setdefault(slip.node, []).append(slip)
+        for wrong in self.derivation.wrong_steps():
+            if wrong.local and wrong.value is not None:
+                found.setdefault(wrong.node, []).append(wrong)
         return found
 
     def deductions(self, rng: random.Random) -> list[Deduction]:
         steps: list[Deduction] = []
         known: dict[str, Fraction] = {}
+
+        def worded(step: Step, compute: str, value: Fraction) -> tuple[str, str, str]:
+            """The claim that the node has this value, its ground, and the claim in words."""
+            slots = {"goal": step.goal, "w": self.derivation.written(compute, known), "v": show(value)}
+            slots["rule"] = f"the rule '{step.rule.name}'"
+            because = phrase(
+                rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]", **slots
+            )
+            return f"{step.output}={slots['v']}", because, phrase(rng, "{goal} [is|comes to|equals] {v}", **slots)
+
         for step in self.derivation.schema.steps:
             value = self.derivation.values[step.output]
             mistakes = tuple(
-                WrongClaim(
-                    name=slip.rule.name,
-                    claim=f"{step.output}={show(slip.value)}",
-                    because=self._ground(rng, step, slip.compute, known),
-                    text=self._text(rng, step, slip.value),
-                    lesson=slip.rule.lesson,
-                )
-                for slip in self.local_slips.get(step.output, ())
-                if slip.value is not None
+                WrongClaim(wrong.rule.name, *worded(step, wrong.compute, wrong.value), wrong.rule.lesson)
+                for wrong in self.local_wrong_steps.get(step.output, ())
+                if wrong.value is not None
             )
-            steps.append(
-                Deduction(
-                    claim=f"{step.output}={show(value)}",
-                    because=self._ground(rng, step, step.compute, known),
-                    text=self._text(rng, step, value),
-                    mistakes=mistakes,
-                )
-            )
+            steps.append(Deduction(*worded(step, step.compute, value), mistakes))
             known[step.output] = value
         return steps
-
-    def _ground(self, rng: random.Random, step: Step, compute: str, known: dict[str, Fraction]) -> str:
-        written = self.derivation.written(compute, known)
-        return phrase(rng, "[{rule} gives {w}|{goal} comes from {w}|{w} is to be worked out|by {rule} it is {w}]",
-                   rule=f"the rule '{step.rule.name}'", goal=step.goal, w=written)  # fmt: skip
-
-    def _text(self, rng: random.Random, step: Step, value: Fraction) -> str:
-        return phrase(rng, "{goal} [is|comes to|equals] {v}", goal=step.goal, v=show(value))
 
     def call(self, claims: Sequence[str], known: Sequence[str]) -> ToolCall:
         """The rules' checks of the claimed nodes and, with the last node, the problem's own statement."""
@@ -99,12 +88,7 @@ class Thought:
         return rng.choice(self.derivation.schema.analyses)
 
     def answer(self, rng: random.Random) -> str:
-        values = [show(value) for value in self.derivation.asked]
-        if len(values) == 1:
-            return phrase(rng, "[{n}|The answer is {n}.|It is {n}.]", n=values[0])
-        if self.derivation.schema.any_order:
-            return phrase(rng, "[{a} and {b}|The solutions are {a} and {b}.]", a=values[0], b=values[1])
-        return ", ".join(f"{name} = {value}" for name, value in zip(self.derivation.schema.asked, values, strict=True))
+        return summarise(rng, self.derivation)
 
     def start(self) -> SolveEnvironment:
         return SolveEnvironment(tools=(CHECK, EVALUATE), derivation=self.derivation)
@@ -122,7 +106,7 @@ class CotMathematicsFamily(Family):
         schema: Schema = rng.choice(list(LONG_SCHEMAS.values()))
         while True:
             derivation = draw_derivation(schema, rng, split)
-            if Thought(derivation).local_slips:
+            if Thought(derivation).local_wrong_steps:
                 break
         return make_task(
             self,

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import ClassVar
 
-from components.agent.messages import ToolSpec
-from components.tasks.cot.steps import (
-    Claim,
-    ClaimError,
-    Deduction,
-    Facts,
-    Puzzle,
-    WrongClaim,
-    check_tool,
-    with_real_mistakes,
-)
+from components.tasks.cot.family import FactPuzzle
+from components.tasks.cot.steps import Claim, ClaimError, Deduction, Facts, WrongClaim, check_tool, unlike
 from components.tasks.kit.wording import listed, phrase
 
-TOOL = check_tool("task START-END, or done END")
 _CLAIM = re.compile(r"\s*(\w+) (?:(\d{1,6})-)?(\d{1,6})\s*", re.ASCII)
 _JOBS = (
     ("digging", "pouring", "framing", "roofing", "wiring", "painting"),
@@ -31,30 +19,48 @@ _JOBS = (
     ("survey", "lease", "permit", "fitting", "hiring", "opening"),
     ("script", "casting", "filming", "scoring", "editing", "premiere"),
 )
-_UNITS = ("hours", "days", "weeks")
 
 
-@dataclass(frozen=True)
-class Schedule(Puzzle):
+class Schedule(FactPuzzle):
     """Facts: ["lasts", task, time] and ["waits", task, for]; ["unit", name].
 
     Claims: (task, start, end), (done, end).
     """
 
-    tool: ClassVar[ToolSpec] = TOOL
-    facts: Facts
+    tool = check_tool("task START-END, or done END")
+    openings = (
+        "[[Each task|A task|Every task] starts when [all|the last of what] it waits for [is done|has ended]."
+        "|Go through the tasks in an order that respects the waits.|Tasks that do not wait run side by side."
+        "|[The|An] earliest end follows from the latest wait of each task.]"
+    )
+    answers = "[All is done|The job is done|Everything ends] [after|at] {n}."
+
+    @classmethod
+    def draw(cls, rng: random.Random) -> Facts:
+        """Four to six tasks of one trade; each but the first ones waits for one or two."""
+        names = rng.choice(_JOBS)
+        tasks = [names[index] for index in sorted(rng.sample(range(len(names)), rng.randint(4, 6)))]
+        facts: Facts = [["lasts", task, rng.randint(1, 12)] for task in tasks]
+        for number, task in enumerate(tasks[1:], start=1):
+            for on in rng.sample(tasks[:number], min(number, rng.choice((0, 1, 1, 2, 2)))):
+                facts.append(["waits", task, on])
+        return [*facts, ["unit", rng.choice(("hours", "days", "weeks"))]]
+
+    @property
+    def symbols(self) -> list[str]:
+        return [name for name, *_ in self.of("lasts", "unit")]
 
     @cached_property
     def lasts(self) -> dict[str, int]:
-        return {fact[1]: fact[2] for fact in self.facts if fact[0] == "lasts"}
+        return dict(self.of("lasts"))
 
     @cached_property
     def waits(self) -> dict[str, list[str]]:
-        return {task: [fact[2] for fact in self.facts if fact[:2] == ["waits", task]] for task in self.lasts}
+        return {task: [on for other, on in self.of("waits") if other == task] for task in self.lasts}
 
     @property
     def unit(self) -> str:
-        return next(str(fact[1]) for fact in self.facts if fact[0] == "unit")
+        return str(self.of("unit")[0][0])
 
     @cached_property
     def times(self) -> dict[str, tuple[int, int]]:
@@ -69,175 +75,103 @@ class Schedule(Puzzle):
         return times
 
     @property
-    def done(self) -> int:
-        return max(end for _, end in self.times.values())
+    def goal(self) -> Claim:
+        return "done", max(end for _, end in self.times.values())
 
     def read(self, text: str) -> Claim:
         match = _CLAIM.fullmatch(text)
         if match is None or (match[1] == "done") == (match[2] is not None):
-            raise ClaimError(f"{text.strip()[:30]!r} is not like task 2-5 or done 9")
+            raise unlike(text, "task 2-5 or done 9")
         if match[1] != "done" and match[1] not in self.lasts:
             raise ClaimError(f"no task {match[1][:20]}")
         return ("done", int(match[3])) if match[1] == "done" else (match[1], int(match[2]), int(match[3]))
 
     def refute(self, claim: Claim, known: Sequence[Claim]) -> str | None:
         ends = {task: rest[-1] for task, *rest in known if task != "done"}
+        needed = list(self.lasts) if claim[0] == "done" else self.waits[claim[0]]
+        unknown = [task for task in needed if task not in ends]
+        if unknown:
+            return f"{unknown[0]} has no time yet"
         if claim[0] == "done":
-            open_tasks = [task for task in self.lasts if task not in ends]
-            if open_tasks:
-                return f"{open_tasks[0]} has no time yet"
             last = max(ends, key=lambda task: ends[task])
             return None if ends[last] == claim[1] else f"{last} is the last, at {ends[last]}"
         task, start, end = claim
-        unknown = [on for on in self.waits[task] if on not in ends]
-        if unknown:
-            return f"{unknown[0]} has no time yet"
-        late = [on for on in self.waits[task] if ends[on] > start]
+        late = [on for on in needed if ends[on] > start]
         if late:
             return f"{late[0]} ends at {ends[late[0]]}"
-        if start > max((ends[on] for on in self.waits[task]), default=0):
+        if start > max((ends[on] for on in needed), default=0):
             return f"nothing it waits for ends at {start}"
-        if end - start != self.lasts[task]:
-            return f"that is {end - start} {self.unit}, not {self.lasts[task]}"
-        return None
+        return None if end - start == self.lasts[task] else f"that is {end - start} {self.unit}, not {self.lasts[task]}"
 
-    def solves(self, answer: str, known: Sequence[Claim]) -> bool:
-        numbers = re.findall(r"[0-9]+", answer)
-        return bool(numbers) and numbers[-1] == str(self.done) and ("done", self.done) in known
-
-    def opening(self, rng: random.Random) -> str:
-        return phrase(
-            rng,
-            "[[Each task|A task|Every task] starts when [all|the last of what] it waits for [is done|has ended]."
-            "|Go through the tasks in an order that respects the waits.|Tasks that do not wait run side by side."
-            "|[The|An] earliest end follows from the latest wait of each task.]",
-        )
-
-    def answer(self, rng: random.Random) -> str:
-        return phrase(rng, "[All is done|The job is done|Everything ends] [after|at] {n}.", n=self.done)
-
-    def deductions(self, rng: random.Random) -> list[Deduction]:
-        steps = [self._step(rng, task) for task in self.times]
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
+        yield from (self._step(rng, task) for task in self.times)
+        done, total, named_last = self.goal[1], sum(self.lasts.values()), list(self.lasts)[-1]
         last = max(self.times, key=lambda task: self.times[task][1])
-        steps.append(
-            Deduction(
-                claim=f"done {self.done}",
-                because=phrase(rng, "[{t} ends last, at {n}|the last to end is {t}, at {n}]", t=last, n=self.done),
-                text=phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=self.done),
-                mistakes=(
-                    WrongClaim(
-                        name="times added up",
-                        claim=f"done {sum(self.lasts.values())}",
-                        because="all the times add up",
-                        text=f"all is done at {sum(self.lasts.values())}",
-                        lesson="What does not wait runs side by side, so times do not simply add up",
-                    ),
-                    WrongClaim(
-                        name="last in the list",
-                        claim=f"done {self.times[list(self.lasts)[-1]][1]}",
-                        because=f"{list(self.lasts)[-1]} is named last",
-                        text=f"all is done at {self.times[list(self.lasts)[-1]][1]}",
-                        lesson="The task that ends last decides, not the one named last",
-                    ),
-                ),
-            )
-        )
-        return with_real_mistakes(self, steps)
+
+        def wrong(name: str, end: int, because: str, lesson: str) -> WrongClaim:
+            return WrongClaim(name, f"done {end}", because, f"all is done at {end}", lesson)
+
+        yield Deduction(
+            f"done {done}",
+            phrase(rng, "[{t} ends last, at {n}|the last to end is {t}, at {n}]", t=last, n=done),
+            phrase(rng, "[all is done|the job ends|everything is done] at {n}", n=done),
+            (
+                wrong("times added up", total, "all the times add up",
+                      "What does not wait runs side by side, so times do not simply add up"),
+                wrong("last in the list", self.times[named_last][1], f"{named_last} is named last",
+                      "The task that ends last decides, not the one named last"),
+            ),
+        )  # fmt: skip
 
     def _step(self, rng: random.Random, task: str) -> Deduction:
-        start, end = self.times[task]
-        length, waits = self.lasts[task], self.waits[task]
-        if not waits:
-            because = phrase(rng, "[{t} waits for nothing|nothing holds {t} up] and takes {n}", t=task, n=length)
-        else:
-            ends = listed([f"{on} at {self.times[on][1]}" for on in waits])
-            because = phrase(
-                rng,
+        (start, end), length, waits = self.times[task], self.lasts[task], self.waits[task]
+        pattern = "[{t} waits for nothing|nothing holds {t} up] and takes {n}"
+        if len(waits) == 1:
+            pattern = "[{t} follows {on}, which ends at {s},|{on} ends at {s}] and {t} takes {n}"
+        elif waits:
+            pattern = (
                 "[{t} waits for {on}, which [end|are done] {ends},|{ends} [end|must end] first,] and {t} takes {n}"
-                if len(waits) > 1
-                else "[{t} follows {on}, which ends at {s},|{on} ends at {s}] and {t} takes {n}",
-                t=task, n=length, ends=ends, on=listed(waits), s=start,
-            )  # fmt: skip
+            )
+        ends = [f"{on} at {self.times[on][1]}" for on in waits]
         return Deduction(
-            claim=f"{task} {start}-{end}",
-            because=because,
-            text=phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
-            mistakes=tuple(self._mistakes(task)),
+            f"{task} {start}-{end}",
+            phrase(rng, pattern, t=task, n=length, s=start, on=waits and listed(waits), ends=ends and listed(ends)),
+            phrase(rng, "{t} [runs|goes|lasts] [{s}-{e}|from {s} to {e}]", t=task, s=start, e=end),
+            tuple(self._mistakes(task)),
         )
 
-    def _mistakes(self, task: str) -> list[WrongClaim]:
-        start, length, waits = self.times[task][0], self.lasts[task], self.waits[task]
+    def _mistakes(self, task: str) -> Iterator[WrongClaim]:
+        start, length = self.times[task][0], self.lasts[task]
 
         def wrong(name: str, begin: int, end: int, because: str, lesson: str) -> WrongClaim:
-            says = f"{task} runs {begin}-{end}"
-            return WrongClaim(name=name, claim=f"{task} {begin}-{end}", because=because, text=says, lesson=lesson)
+            return WrongClaim(name, f"{task} {begin}-{end}", because, f"{task} runs {begin}-{end}", lesson)
 
-        found = [
-            wrong(
-                "both ends counted", start, start + length - 1, f"{task} takes {length}, its first one included",
-                "The length is the end less the start",
-            )
-        ]  # fmt: skip
-        if waits:
-            ends = {on: self.times[on][1] for on in waits}
-            early = min(ends, key=lambda on: ends[on])
-            found += [
-                wrong(
-                    "wait forgotten", 0, length, f"{task} takes {length}",
-                    "It must wait for what it needs",
-                ),
-                wrong(
-                    "first wait taken", ends[early], ends[early] + length, f"{early} ends at {ends[early]}",
-                    "It waits for all of them, so the latest counts",
-                ),
-                wrong(
-                    "waits added", sum(ends.values()), sum(ends.values()) + length,
-                    f"what {task} waits for takes {sum(ends.values())} together",
-                    "They run side by side, so only the latest end counts",
-                ),
-            ]  # fmt: skip
-        return found
+        because, lesson = f"{task} takes {length}, its first one included", "The length is the end less the start"
+        yield wrong("both ends counted", start, start + length - 1, because, lesson)
+        ends = {on: self.times[on][1] for on in self.waits[task]}
+        if not ends:
+            return
+        yield wrong("wait forgotten", 0, length, f"{task} takes {length}", "It must wait for what it needs")
+        early, total = min(ends, key=lambda on: ends[on]), sum(ends.values())
+        because, lesson = f"{early} ends at {ends[early]}", "It waits for all of them, so the latest counts"
+        yield wrong("first wait taken", ends[early], ends[early] + length, because, lesson)
+        because, lesson = (
+            f"what {task} waits for takes {total} together",
+            "They run side by side, so only the latest end counts",
+        )
+        yield wrong("waits added", total, total + length, because, lesson)
 
-
-class Schedules:
-    """Four to six tasks of one trade; each but the first ones waits for one or two."""
-
-    tools: tuple[ToolSpec, ...] = (TOOL,)
-
-    def draw(self, rng: random.Random) -> Facts:
-        names = rng.choice(_JOBS)
-        tasks = [names[index] for index in sorted(rng.sample(range(len(names)), rng.randint(4, 6)))]
-        facts: Facts = [["lasts", task, rng.randint(1, 12)] for task in tasks]
-        for number, task in enumerate(tasks[1:], start=1):
-            for on in rng.sample(tasks[:number], min(number, rng.choice((0, 1, 1, 2, 2)))):
-                facts.append(["waits", task, on])
-        return [*facts, ["unit", rng.choice(_UNITS)]]
-
-    def symbols(self, facts: Facts) -> list[str]:
-        return [fact[1] for fact in facts if fact[0] in ("lasts", "unit")]
-
-    def problem(self, facts: Facts) -> Schedule:
-        return Schedule(facts)
-
-    def prompt(self, rng: random.Random, facts: Facts) -> str:
-        plan = Schedule(facts)
-        told = []
-        for task in rng.sample(list(plan.lasts), len(plan.lasts)):
-            told.append(
-                phrase(
-                    rng,
-                    "{t} [takes|lasts|needs] {n}"
-                    + ("[, after| and waits for|, to follow] {on}" if plan.waits[task] else ""),
-                    t=task,
-                    n=plan.lasts[task],
-                    on=listed(plan.waits[task]) if plan.waits[task] else "",
-                )
-            )
+    def prompt(self, rng: random.Random) -> str:
+        lines = []
+        for task in rng.sample(list(self.lasts), len(self.lasts)):
+            on = self.waits[task]
+            pattern = "{t} [takes|lasts|needs] {n}" + ("[, after| and waits for|, to follow] {on}" if on else "")
+            lines.append(phrase(rng, pattern, t=task, n=self.lasts[task], on=on and listed(on)))
         question = phrase(
             rng,
             "[When is all done at the earliest?|How soon can everything be done?|"
             "After how many {unit} is all done at best?]",
-            unit=plan.unit,
+            unit=self.unit,
         )
-        listing = phrase(rng, "[In {unit}:|Times in {unit}:|Tasks ({unit}):] ", unit=plan.unit)
-        return f"{listing} {'; '.join(told)}. {question}"
+        listing = phrase(rng, "[In {unit}:|Times in {unit}:|Tasks ({unit}):] ", unit=self.unit)
+        return f"{listing} {'; '.join(lines)}. {question}"

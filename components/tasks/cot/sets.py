@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import ClassVar
 
-from components.agent.messages import ToolSpec
-from components.tasks.cot.steps import (
-    Claim,
-    ClaimError,
-    Deduction,
-    Facts,
-    Puzzle,
-    WrongClaim,
-    check_tool,
-    with_real_mistakes,
-)
+from components.tasks.cot.family import FactPuzzle
+from components.tasks.cot.steps import Claim, ClaimError, Deduction, Facts, WrongClaim, check_tool, unlike
 from components.tasks.kit.wording import listed, phrase
 
-TOOL = check_tool("(a and b) not c: Name, Name, or count N; operations and, or, not")
 Members = frozenset[str]
 _COUNT = re.compile(r"\s*count (\d{1,4})\s*", re.ASCII)
 _PEOPLE = ("Ana", "Bob", "Cleo", "Dan", "Eva", "Finn", "Gil", "Hana", "Ivo", "Joe", "Kai", "Lou")
@@ -34,9 +22,15 @@ _CLUBS = (
 )
 _OPERATIONS: dict[str, Callable[[Members, Members], Members]] = {
     "and": Members.intersection,
-    "or": Members.union,
     "not": Members.difference,
+    "or": Members.union,
 }
+_RESULTS = {
+    "and": "[both have {m}|in both: {m}]",
+    "or": "[together they hold {m}|in one or both: {m}]",
+    "not": "[without the second that leaves {m}|left of the first: {m}]",
+}
+_QUESTIONS = {"and": "both in {a} and in {b}", "or": "in {a} or in {b}", "not": "in {a} but not in {b}"}
 _MISREAD = {
     "and": ("or", "Both are needed, one alone is not enough"),
     "or": ("and", "One of the two is enough"),
@@ -44,32 +38,55 @@ _MISREAD = {
 }
 
 
-@dataclass(frozen=True)
-class Clubs(Puzzle):
+class Clubs(FactPuzzle):
     """Facts: ["in", club, person], then operations from the inside out: ["do", name, left, operation, right].
 
     An operation's name is a number; as a claim it is written out, `(chess and choir) not drama: Ana, Bo`. It follows
     where its parts are clubs or were established before.
     """
 
-    tool: ClassVar[ToolSpec] = TOOL
-    facts: Facts
+    tool = check_tool("(a and b) not c: Name, Name, or count N; operations and, or, not")
+    openings = (
+        "[[Work|Go] from the inside out.|[Take|Do] one operation at a time.|The inner part comes first, then the rest.|"
+        "Members first, the count at the end.|Compare the lists name by name.]"
+    )
+    answers = "[{n}|It is {n}.|{n} in all.|The number is {n}.]"
+
+    @classmethod
+    def draw(cls, rng: random.Random) -> Facts:
+        """Three or four clubs of a few people each, two or three operations."""
+        clubs = rng.sample(rng.choice(_CLUBS), rng.randint(3, 4))
+        people = rng.sample(_PEOPLE, rng.randint(6, 9))
+        facts: Facts = []
+        for club in clubs:
+            facts += [["in", club, name] for name in sorted(rng.sample(people, rng.randint(3, 5)))]
+        pairs = [(clubs[0], clubs[1]), ("1", clubs[2]), ("2", clubs[-1])][: len(clubs) - 1]
+        if len(clubs) == 4 and rng.random() < 0.4:  # two pairs, then one operation on both
+            pairs = [(clubs[0], clubs[1]), (clubs[2], clubs[3]), ("1", "2")]
+        for number, (left, right) in enumerate(pairs, start=1):
+            facts.append(["do", str(number), left, rng.choice(list(_OPERATIONS)), right])
+        puzzle = cls(facts)
+        return facts if all(puzzle.values[name] for name, *_ in puzzle.operations) else []
+
+    @property
+    def symbols(self) -> list[str]:
+        return [*{fact[1] for fact in self.facts}, *{person for _, person in self.of("in")}]
 
     @cached_property
     def clubs(self) -> dict[str, Members]:
-        names = dict.fromkeys(str(fact[1]) for fact in self.facts if fact[0] == "in")
-        return {name: frozenset(fact[2] for fact in self.facts if fact[:2] == ["in", name]) for name in names}
+        names = dict.fromkeys(club for club, _ in self.of("in"))
+        return {name: frozenset(person for club, person in self.of("in") if club == name) for name in names}
 
     @cached_property
     def operations(self) -> list[list[str]]:
-        return [fact[1:] for fact in self.facts if fact[0] == "do"]
+        return self.of("do")
 
     @cached_property
     def texts(self) -> dict[str, str]:
         """Each operation written out."""
         texts = {name: name for name in self.clubs}
         for name, left, operation, right in self.operations:
-            texts[name] = f"{_nested(texts[left])} {operation} {_nested(texts[right])}"
+            texts[name] = _joined(texts[left], operation, texts[right])
         return texts
 
     @cached_property
@@ -80,8 +97,12 @@ class Clubs(Puzzle):
         return values
 
     @property
-    def goal(self) -> str:
+    def last(self) -> str:
         return self.operations[-1][0]
+
+    @property
+    def goal(self) -> Claim:
+        return "count", len(self.values[self.last])
 
     def read(self, text: str) -> Claim:
         count = _COUNT.fullmatch(text)
@@ -89,116 +110,77 @@ class Clubs(Puzzle):
             return "count", int(count[1])
         expression, colon, names = text.partition(":")
         if not colon:
-            raise ClaimError(f"{text.strip()[:30]!r} is not like a and b: Name, Name")
+            raise unlike(text, "a and b: Name, Name")
         people = {name.strip() for name in names.split(",")} - {"nobody", ""}
         strange = sorted(people - set(_PEOPLE))
         if strange:
             raise ClaimError(f"nobody is called {strange[0][:20]}")
-        left, operation, right = _split(" ".join(expression.split()))
-        return left, operation, right, frozenset(people)
+        return *_split(" ".join(expression.split())), frozenset(people)
 
     def refute(self, claim: Claim, known: Sequence[Claim]) -> str | None:
         found = dict(self.clubs) | {_joined(*step[:3]): step[3] for step in known if step[0] != "count"}
         if claim[0] == "count":
-            goal = self.texts[self.goal]
-            if goal not in found:
+            members = found.get(self.texts[self.last])
+            if members is None:
                 return "the last operation is not worked out"
-            return None if len(found[goal]) == claim[1] else f"{', '.join(sorted(found[goal]))} are {len(found[goal])}"
+            return None if len(members) == claim[1] else f"{', '.join(sorted(members))} are {len(members)}"
         left, operation, right, people = claim
         for part in (left, right):
             if part not in found:
                 return f"{part} is not worked out"
-        members = _OPERATIONS[operation](found[left], found[right])
-        for name in sorted(people ^ members):
+        for name in sorted(people ^ _OPERATIONS[operation](found[left], found[right])):
             places = [f"{'in' if name in found[part] else 'not in'} {_nested(part)}" for part in (left, right)]
             return f"{name} is {' and '.join(places)}"
         return None
 
-    def solves(self, answer: str, known: Sequence[Claim]) -> bool:
-        numbers = re.findall(r"[0-9]+", answer)
-        right = len(self.values[self.goal])
-        return bool(numbers) and numbers[-1] == str(right) and ("count", right) in known
-
-    def opening(self, rng: random.Random) -> str:
-        return phrase(
-            rng,
-            "[[Work|Go] from the inside out.|[Take|Do] one operation at a time.|"
-            "The inner part comes first, then the rest.|Members first, the count at the end.|"
-            "Compare the lists name by name.]",
-        )
-
-    def answer(self, rng: random.Random) -> str:
-        return phrase(rng, "[{n}|It is {n}.|{n} in all.|The number is {n}.]", n=len(self.values[self.goal]))
-
-    def deductions(self, rng: random.Random) -> list[Deduction]:
-        steps = []
+    def derive(self, rng: random.Random) -> Iterator[Deduction]:
         for name, left, operation, right in self.operations:
-            pattern = {
-                "and": "[both have {m}|in both: {m}]",
-                "or": "[together they hold {m}|in one or both: {m}]",
-                "not": "[without the second that leaves {m}|left of the first: {m}]",
-            }[operation]
-            wrong, lesson = _MISREAD[operation]
-            mistakes = [
-                self._mistake(name, f"{operation} read as {wrong}", left, wrong, right, lesson),
-                *(
-                    [self._mistake(name, "turned round", right, "not", left, "The first list stays, the second goes")]
-                    if operation == "not"
-                    else []
-                ),
-            ]
-            steps.append(
-                Deduction(
-                    claim=f"{self.texts[name]}: {_people(self.values[name])}",
-                    because=self._lists(rng, left, right),
-                    text=phrase(rng, pattern, m=_people(self.values[name], "and")),
-                    mistakes=tuple(mistakes),
-                )
+            one, other, members = (_people(self.values[part], "and") for part in (left, right, name))
+            grounds = (
+                "[one side is {a}, the other {b}|the first has {a}, the second {b}|{a} on the left, {b} on the right]"
             )
-        name, left, operation, right = self.operations[-1]
-        count, doubled = len(self.values[name]), len(self.values[left]) + len(self.values[right])
-        says = f"that makes {doubled}"
-        steps.append(
-            Deduction(
-                claim=f"count {count}",
-                because=phrase(rng, "[the list is {m}|what is left is {m}]", m=_people(self.values[name], "and")),
-                text=phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
-                mistakes=(
-                    WrongClaim(
-                        name="counted twice",
-                        claim=f"count {doubled}",
-                        because="the two lists add up",
-                        text=says,
-                        lesson="Whoever is in both lists is one person",
-                    ),
-                ),
+            misread, lesson = _MISREAD[operation]
+            mistakes = [self._mistake(name, f"{operation} read as {misread}", left, misread, right, lesson)]
+            if operation == "not":
+                lesson = "The first list stays, the second goes"
+                mistakes.append(self._mistake(name, "turned round", right, "not", left, lesson))
+            yield Deduction(
+                f"{self.texts[name]}: {_people(self.values[name])}",
+                phrase(rng, grounds, a=one, b=other),
+                phrase(rng, _RESULTS[operation], m=members),
+                tuple(mistakes),
             )
+        count, doubled = self.goal[1], len(self.values[left]) + len(self.values[right])
+        because, text, lesson = (
+            "the two lists add up",
+            f"that makes {doubled}",
+            "Whoever is in both lists is one person",
         )
-        return with_real_mistakes(self, steps)
-
-    def _lists(self, rng: random.Random, left: str, right: str) -> str:
-        one, other = (_people(self.values[part], "and") for part in (left, right))
-        pattern = "[one side is {a}, the other {b}|the first has {a}, the second {b}|{a} on the left, {b} on the right]"
-        return phrase(rng, pattern, a=one, b=other)
+        yield Deduction(
+            f"count {count}",
+            phrase(rng, "[the list is {m}|what is left is {m}]", m=members),
+            phrase(rng, "[that makes {n}|the count is {n}|it comes to {n}]", n=count),
+            (WrongClaim("counted twice", f"count {doubled}", because, text, lesson),),
+        )
 
     def _mistake(self, name: str, called: str, left: str, operation: str, right: str, lesson: str) -> WrongClaim:
-        wrong = _OPERATIONS[operation](self.values[left], self.values[right])
-        return WrongClaim(
-            name=called,
-            claim=f"{self.texts[name]}: {_people(wrong)}",
-            because=f"the lists are {_people(self.values[left], 'and')}; {_people(self.values[right], 'and')}",
-            text=f"that gives {_people(wrong, 'and')}",
-            lesson=lesson,
-        )
+        one, other = self.values[left], self.values[right]
+        wrong = _OPERATIONS[operation](one, other)
+        because = f"the lists are {_people(one, 'and')}; {_people(other, 'and')}"
+        claim, text = f"{self.texts[name]}: {_people(wrong)}", f"that gives {_people(wrong, 'and')}"
+        return WrongClaim(called, claim, because, text, lesson)
 
-    def asked(self) -> str:
-        """The question in words, brackets where the order would be open."""
-        words = {"and": "both in {a} and in {b}", "or": "in {a} or in {b}", "not": "in {a} but not in {b}"}
+    def prompt(self, rng: random.Random) -> str:
+        lists = ". ".join(f"{name}: {_people(members)}" for name, members in self.clubs.items())
+        question = phrase(rng, "[How many are|How many of them are|What is the number of people who are]")
+        return f"{lists}. {question} {self._asked()}?"
+
+    def _asked(self) -> str:
+        """What is asked in words, brackets where the order would be open."""
         texts = {name: name for name in self.clubs}
         for name, left, operation, right in self.operations:
-            texts[name] = words[operation].format(a=texts[left], b=texts[right])
-            texts[name] = f"({texts[name]})" if name != self.goal else texts[name]
-        return texts[self.goal].replace("in (", "(")
+            texts[name] = f"({_QUESTIONS[operation].format(a=texts[left], b=texts[right])})"
+        return texts[self.last][1:-1].replace("in (", "(")
 
 
 def _people(members: Members, joint: str = ",") -> str:
@@ -228,40 +210,3 @@ def _split(text: str) -> tuple[str, str, str]:
 
 def _bare(text: str) -> str:
     return text[1:-1] if text.startswith("(") and text.endswith(")") else text
-
-
-class Memberships:
-    """Three or four clubs of a few people each, two or three operations."""
-
-    tools: tuple[ToolSpec, ...] = (TOOL,)
-
-    def draw(self, rng: random.Random) -> Facts:
-        clubs = rng.sample(rng.choice(_CLUBS), rng.randint(3, 4))
-        people = rng.sample(_PEOPLE, rng.randint(6, 9))
-        facts: Facts = []
-        for club in clubs:
-            members = rng.sample(people, rng.randint(3, 5))
-            facts += [["in", club, name] for name in sorted(members)]
-        done = clubs[0]
-        if len(clubs) == 4 and rng.random() < 0.4:  # two pairs, then one operation on both
-            facts.append(["do", "1", clubs[0], rng.choice(sorted(_OPERATIONS)), clubs[1]])
-            facts.append(["do", "2", clubs[2], rng.choice(sorted(_OPERATIONS)), clubs[3]])
-            facts.append(["do", "3", "1", rng.choice(sorted(_OPERATIONS)), "2"])
-        else:
-            for number, club in enumerate(clubs[1:], start=1):
-                facts.append(["do", str(number), done, rng.choice(sorted(_OPERATIONS)), club])
-                done = str(number)
-        clubs_ = Clubs(facts)
-        return facts if all(clubs_.values[name] for name, *_ in clubs_.operations) else []
-
-    def symbols(self, facts: Facts) -> list[str]:
-        return [*{fact[1] for fact in facts}, *{fact[2] for fact in facts if fact[0] == "in"}]
-
-    def problem(self, facts: Facts) -> Clubs:
-        return Clubs(facts)
-
-    def prompt(self, rng: random.Random, facts: Facts) -> str:
-        clubs = Clubs(facts)
-        lists = ". ".join(f"{name}: {_people(members)}" for name, members in clubs.clubs.items())
-        question = phrase(rng, "[How many are|How many of them are|What is the number of people who are]")
-        return f"{lists}. {question} {clubs.asked()}?"

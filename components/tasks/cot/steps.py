@@ -8,8 +8,8 @@ its steps is refused, as is a right step out of thin air.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from components.agent.environment import Environment, Observation, ToolEnvironment
@@ -25,9 +25,14 @@ class ClaimError(ValueError):
     """A claim that cannot be read; the message is for the one who wrote it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+def unlike(text: str, form: str) -> ClaimError:
+    return ClaimError(f"{text.strip()[:30]!r} is not like {form}")
+
+
+@dataclass(frozen=True)
 class WrongClaim:
-    """A named misconception in place of a step: the claim it leads to, and the lesson its failed check teaches.
+    """What a named mistake claims in place of a step, on what ground, the same in words, and what its failed check
+    teaches.
 
     `lesson` holds no number: what contradicted is quoted from the observation.
     """
@@ -39,7 +44,7 @@ class WrongClaim:
     lesson: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Deduction:
     """One step: the claim as the tool reads it, the same in words (`text`), and the ground it stands on (`because`)."""
 
@@ -145,7 +150,7 @@ def _held(count: int) -> str:
     return f"{count} {'holds' if count == 1 else 'hold'}"
 
 
-def with_real_mistakes(puzzle: Puzzle, deductions: Sequence[Deduction]) -> list[Deduction]:
+def with_real_mistakes(puzzle: Puzzle, deductions: Iterable[Deduction]) -> list[Deduction]:
     """The derivation with those mistakes only whose check fails where they would be made. Asserts that it is sound."""
     known: list[Claim] = []
     sound = []
@@ -159,5 +164,5 @@ def with_real_mistakes(puzzle: Puzzle, deductions: Sequence[Deduction]) -> list[
         fault = puzzle.refute(claim, known)
         assert fault is None, f"{step.claim}: {fault}"
         known.append(claim)
-        sound.append(Deduction(claim=step.claim, because=step.because, text=step.text, mistakes=wrong))
+        sound.append(replace(step, mistakes=wrong))
     return sound

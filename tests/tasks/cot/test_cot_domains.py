@@ -1,4 +1,4 @@
-"""The checkers against other ways to find the answer, and what each kind of claim is told when it does not hold."""
+"""The checkers against other ways to find the answer, and the verdict on each kind of claim that does not hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import networkx
 import pytest
 
 from components.core.seeding import named_rng
+from components.tasks.cot.assignment import Assignment
 from components.tasks.cot.dates import WEEKDAYS, Dates
-from components.tasks.cot.elimination import Elimination
 from components.tasks.cot.families import families as cot_families
 from components.tasks.cot.family import CotFamily
-from components.tasks.cot.puzzles import WordedElimination
+from components.tasks.cot.order import Order
 from components.tasks.cot.route import Route
 from components.tasks.cot.schedule import Schedule
 from components.tasks.cot.sets import Clubs
@@ -22,6 +22,7 @@ from components.tasks.cot.steps import Facts, StepEnvironment, check_call
 from components.tasks.kit.wording import listed, phrase
 
 FAMILIES = {family.name: family for family in cot_families() if isinstance(family, CotFamily)}
+ELIMINATIONS = {"cot_assignment": Assignment, "cot_order": Order}
 
 
 def _facts(name: str, count: int = 60) -> list[Facts]:
@@ -33,7 +34,7 @@ def test_routes_are_shortest() -> None:
         graph = networkx.Graph()
         graph.add_weighted_edges_from(tuple(fact[1:]) for fact in facts if fact[0] == "road")
         route = Route(facts)
-        assert route.settled[-1][1] == networkx.dijkstra_path_length(graph, route.origin, route.goal)
+        assert route.settled[-1][1] == networkx.dijkstra_path_length(graph, *route.ends)
         assert networkx.path_weight(graph, route.way, "weight") == route.settled[-1][1]
 
 
@@ -47,7 +48,7 @@ def test_schedules_last_as_long_as_their_longest_chain() -> None:
             for one, other in itertools.product(graph, graph)
             for path in ([[one]] if one == other else networkx.all_simple_paths(graph, one, other))
         )
-        assert plan.done == longest
+        assert plan.goal == ("done", longest)
 
 
 def _brute(facts: Facts) -> list[dict[str, str]]:
@@ -80,21 +81,21 @@ def _brute(facts: Facts) -> list[dict[str, str]]:
     return [at for at in every if all(fits(at, *fact) for fact in facts)]
 
 
-@pytest.mark.parametrize("name", ["cot_assignment", "cot_order"])
+@pytest.mark.parametrize("name", sorted(ELIMINATIONS))
 def test_puzzles_have_one_arrangement_and_need_every_clue(name: str) -> None:
     for facts in _facts(name, 40):
         (only,) = _brute(facts)
-        puzzle = Elimination(facts, name == "cot_order")
-        assert only[puzzle.holder()] == puzzle.asked
+        puzzle = ELIMINATIONS[name](facts)
+        assert only[puzzle.solution] == puzzle.asked
         for clue in puzzle.clues:
             assert len(_brute([fact for fact in facts if fact is not clue])) > 1
 
 
-@pytest.mark.parametrize("name", ["cot_assignment", "cot_order"])
+@pytest.mark.parametrize("name", sorted(ELIMINATIONS))
 def test_a_mistake_in_a_puzzle_is_false_in_the_end(name: str) -> None:
     for facts in _facts(name, 40):
         (only,) = _brute(facts)
-        puzzle = WordedElimination(facts, name == "cot_order")
+        puzzle = ELIMINATIONS[name](facts)
         for step in puzzle.deductions(named_rng("test")):
             for mistake in step.mistakes:
                 sign, person, other = puzzle.read(mistake.claim)
@@ -115,8 +116,7 @@ def test_dates_are_found_by_counting_days() -> None:
             else:
                 while (day + timedelta(days=1)).month == day.month:
                     day += timedelta(days=1)
-        chain = Dates(facts)
-        assert chain.days[chain.asked] == day
+        assert Dates(facts).goal[1] == day
 
 
 def test_members_are_found_person_by_person() -> None:
@@ -132,10 +132,10 @@ def test_members_are_found_person_by_person() -> None:
             one, other = inside(person, left), inside(person, right)
             return {"and": one and other, "or": one or other, "not": one and not other}[operation]
 
-        assert clubs.values[clubs.goal] == {person for person in everybody if inside(person, clubs.goal)}
+        assert clubs.values[clubs.last] == {person for person in everybody if inside(person, clubs.last)}
 
 
-def _told(problem: Any, *claims: str) -> str:
+def _verdict(problem: Any, *claims: str) -> str:
     environment = problem.start()
     assert isinstance(environment, StepEnvironment)
     return environment.execute(check_call(claims)).render()
@@ -152,7 +152,7 @@ CLUBS = Clubs([["in", "art", "Ana"], ["in", "art", "Bob"], ["in", "judo", "Bob"]
 
 
 @pytest.mark.parametrize(
-    ("problem", "claims", "told"),
+    ("problem", "claims", "verdict"),
     [
         (SCHEDULE, ("a 0-3", "b 3-5", "done 5"), "3 hold"),
         (SCHEDULE, ("b 3-5",), "b 3-5 fails: a has no time yet"),
@@ -167,10 +167,10 @@ CLUBS = Clubs([["in", "art", "Ana"], ["in", "art", "Bob"], ["in", "judo", "Bob"]
         (Route(ROADS), ("B 2 via A", "C 9 via A"), "1 holds, C 9 via A fails: C is reached sooner, 4 via B"),
         (Route(ROADS), ("C 4 via B",), "C 4 via B fails: B is not settled"),
         (Route(ROADS), ("B 3 via A",), "B 3 via A fails: 0 + 2 is 2"),
-        (WordedElimination(CLUES, True), ("Ada<Ben", "Cem=1"), "2 hold"),
-        (WordedElimination(CLUES, True), ("Ben<Ada",), "Ben<Ada fails: against clue 1"),
-        (WordedElimination(CLUES, True), ("Ada=3",), "Ada=3 fails: against clue 1"),
-        (WordedElimination(CLUES, False), ("Ada<Ben",), "error: step 1: 'Ada<Ben' is not like Ann=red or Ann!=red"),
+        (Order(CLUES), ("Ada<Ben", "Cem=1"), "2 hold"),
+        (Order(CLUES), ("Ben<Ada",), "Ben<Ada fails: against clue 1"),
+        (Order(CLUES), ("Ada=3",), "Ada=3 fails: against clue 1"),
+        (Assignment(CLUES), ("Ada<Ben",), "error: step 1: 'Ada<Ben' is not like Ann=red or Ann!=red"),
         (DATES, ("review 2024-03-01", "print 2024-03-31"), "2 hold"),
         (DATES, ("review 2024-03-02",), "review 2024-03-02 fails: that is 11 days after draft"),
         (DATES, ("review 2024-03-01", "print 2024-03-30"), "1 holds, print 2024-03-30 fails: March goes on"),
@@ -181,8 +181,8 @@ CLUBS = Clubs([["in", "art", "Ana"], ["in", "art", "Bob"], ["in", "judo", "Bob"]
         (CLUBS, ("(art and judo) or art: Bob",), "(art and judo) or art: Bob fails: art and judo is not worked out"),
     ],
 )
-def test_what_a_claim_is_told(problem: Any, claims: tuple[str, ...], told: str) -> None:
-    assert _told(problem, *claims) == told
+def test_the_verdict_on_claims(problem: Any, claims: tuple[str, ...], verdict: str) -> None:
+    assert _verdict(problem, *claims) == verdict
 
 
 def test_patterns_choose_and_fill() -> None:

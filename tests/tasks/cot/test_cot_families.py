@@ -37,7 +37,7 @@ def _problem(name: str, task: Task) -> Problem:
     if isinstance(family, CotMathematicsFamily):
         return family.problem(task)
     assert isinstance(family, CotFamily)
-    return family.source.problem(task.payload["facts"])
+    return family.puzzle(task.payload["facts"])
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -135,13 +135,13 @@ def test_planted_faults_are_caught(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUZZLES)
-def test_splits_are_disjoint_however_a_problem_is_named_or_told(name: str) -> None:
+def test_splits_are_disjoint_however_a_problem_is_named_or_listed(name: str) -> None:
     family = FAMILIES[name]
     assert isinstance(family, CotFamily)
     for seed in range(SEEDS):
         for split in SPLITS:
             facts = family.sample(seed, split).payload["facts"]
-            names = list(family.source.symbols(facts))
+            names = list(family.puzzle(facts).symbols)
             other = dict(zip(names, named_rng("rename", seed).sample(names, len(names)), strict=True))
             renamed = [[other.get(part, part) for part in fact] for fact in facts]
             assert family.split(renamed) == family.split(facts) == split

@@ -17,7 +17,6 @@ from components.agent.environment import Split, TaskFamily
 from components.agent.episode_loop import run_episodes
 from components.agent.policies import NoOpPolicy, OraclePolicy, RandomToolPolicy
 from components.core.errors import BadInput
-from components.tasks.extra.textworlds import families as rooms
 from components.tasks.extra.textworlds import jvm
 from components.tasks.extra.textworlds.families import families as textworld_families
 from components.tasks.extra.textworlds.family import MAX_TURNS
@@ -25,7 +24,7 @@ from components.tasks.extra.textworlds.house import read_room
 from components.tasks.extra.textworlds.scene import Places, read_scene, shortest
 from components.tasks.extra.textworlds.turns import Stuck
 from components.tasks.extra.textworlds.world import act_call
-from components.tasks.kit.registry import choose_families
+from components.tasks.kit.registry import choose_families, family_modules
 from components.trajectories.check import find_faults
 from components.trajectories.checks.replay import replay
 from components.trajectories.episodes import Synthesizer
@@ -33,7 +32,7 @@ from components.trajectories.record import Record, content_sha
 
 LACKING = jvm.lacking("textworld_express") or jvm.lacking("scienceworld")
 FAMILIES: dict[str, TaskFamily] = {family.name: family for family in textworld_families()}
-NAMES = sorted(family.name for family in rooms._FAMILIES)
+NAMES = sorted(name for name, module in family_modules().items() if ".textworlds." in module)
 SPLITS: tuple[Split, ...] = ("train", "heldout")
 SEEDS = 6
 played = pytest.mark.skipif(LACKING is not None, reason=f"the simulators: {LACKING}")

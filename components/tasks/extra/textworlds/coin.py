@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
 from components.tasks.extra.textworlds.scene import OPPOSITE, Places, Scene, read_scene
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Mistake, Player
@@ -84,36 +85,29 @@ def _next(places: Places, rng: random.Random) -> str:
     return way[0]
 
 
-def _mistakes(rng: random.Random, scene: Scene) -> list[Mistake]:
+def _mistakes(rng: random.Random, scene: Scene) -> Iterator[Mistake]:
     """What one tries in a room without looking: to take what is not there, to walk where no way leads."""
-    say = partial(phrase, rng)
-    found = [
-        refusal(
-            "takes what is not there",
-            "take coin",
-            say("[Take the coin.|Try to take the coin at once.]"),
-            say("[There is no coin to take in the {r}.|Taking the coin is not understood: none is here.]",
-                r=scene.room),
-        )
-    ]  # fmt: skip
+    say, room = partial(phrase, rng), scene.room
+    yield refusal(
+        "takes what is not there",
+        "take coin",
+        say("[Take the coin.|Try to take the coin at once.]"),
+        say("[There is no coin to take in the {r}.|Taking the coin is not understood: none is here.]", r=room),
+    )
     walls = sorted(set(OPPOSITE) - set(scene.beyond) - set(scene.closed))
     if walls:
         way = rng.choice(walls)
-        found.append(
-            refusal(
-                "walks where no way leads",
-                f"move {way}",
-                say("[Go {w}.|Try {w}.]", w=way),
-                say("[No way leads {w} from the {r}.|{W} of the {r} there is no way.]",
-                    w=way, W=capital(way), r=scene.room),
-            )
-        )  # fmt: skip
-    return found
+        yield refusal(
+            "walks where no way leads",
+            f"move {way}",
+            say("[Go {w}.|Try {w}.]", w=way),
+            say("[No way leads {w} from the {r}.|{W} of the {r} there is no way.]", w=way, W=capital(way), r=room),
+        )
 
 
 COIN = TextWorldFamily(
     name="express_coin",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="coin",
     settings=tuple(
         f"numLocations={rooms},numDistractorItems={others},includeDoors={doors},limitInventorySize=0"

@@ -7,7 +7,7 @@ import re
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Player
@@ -97,7 +97,7 @@ def _names(text: str, thing: str) -> bool:
 
 COOKING = TextWorldFamily(
     name="express_cooking",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="cookingworld",
     settings=tuple(
         f"numLocations=1,numIngredients={count},numDistractorItems={others},includeDoors=0,limitInventorySize=0"

@@ -11,9 +11,9 @@ from components.agent.environment import Environment, Split, Task, make_task
 from components.agent.messages import ToolSpec
 from components.core.params import Stream
 from components.core.seeding import named_rng
-from components.tasks.extra.textworlds.sessions import Simulator
+from components.tasks.extra.textworlds.sessions import Session
 from components.tasks.extra.textworlds.turns import Stuck
-from components.tasks.extra.textworlds.world import Session, WorldEnvironment
+from components.tasks.extra.textworlds.world import WorldEnvironment
 from components.tasks.kit.episode import play_episode
 from components.tasks.kit.family import Family
 from components.tasks.kit.oracle import Choice, Player, one_mistake, play
@@ -35,7 +35,7 @@ class TextWorldFamily(Family):
     """
 
     name: str
-    simulator: Simulator
+    simulator: type[Session]
     game: str
     tools: tuple[ToolSpec, ...]
     solve: Callable[[str, str, random.Random], Player]
@@ -47,7 +47,7 @@ class TextWorldFamily(Family):
         rng = named_rng(self.name, split, seed)
         while True:
             settings, number = rng.choice(self.settings), rng.choice(_SEEDS[split])
-            session = self.simulator.begin(self.game, settings, number, split)
+            session = self.simulator(self.game, settings, number, split)
             prompt = f"{session.task}\n{session.first_look}"
             if split_of(self.name, prompt) == split and self._is_won(session):
                 break
@@ -62,7 +62,7 @@ class TextWorldFamily(Family):
         return make_task(self, seed, split, prompt=prompt, tools=self.tools, payload=payload)
 
     def start(self, task: Task) -> Environment:
-        session = self.simulator.begin(self.game, task.payload["settings"], task.payload["game"], task.split)
+        session = self.simulator(self.game, task.payload["settings"], task.payload["game"], task.split)
         return WorldEnvironment(tools=task.tools, session=session)
 
     def player(self, task: Task, rng: random.Random, wrong_branch: bool) -> Player:

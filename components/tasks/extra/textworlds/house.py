@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from components.agent.environment import Observation
@@ -82,16 +82,16 @@ class Tour:
         `others` are further mistakes of the first turn. Raises Stuck where no known door leads there or none opens.
         """
         for following in shortest(self._doors(), self.here, {room})[1:]:
-            mistakes, others = (*self._leap(), *others), ()
+            mistakes, others = [*self._leap(), *others], ()
             door = frozenset((self.here, following))
             if door not in self.opened:
                 plan = self.say("[Open the door to the {r}.|The door to the {r} is closed: open it.]", r=following)
-                mistakes = (self._against_the_door(following), *mistakes)
+                mistakes = [self._against_the_door(following), *mistakes]
                 yield from self.do(plan, f"open door to {following}", *mistakes, expect="The door is now open")
                 self.opened.add(door)
                 self.text = self.say("[The door to the {r} is open now.|It opened: the {r} is free to enter.]",
                                      r=following)  # fmt: skip
-                mistakes = self._leap()
+                mistakes = [*self._leap()]
             plan = self.say("[Go to the {r}.|On to the {r}.|Into the {r}.]", r=following)
             yield from self.do(plan, f"go to {following}", *mistakes, expect=f"You move to the {following}.")
             self.here, self.text = following, self.say("[I am in the {r}.|This is the {r}.]", r=following)
@@ -127,21 +127,18 @@ class Tour:
             SHUT,
         )  # fmt: skip
 
-    def _leap(self) -> tuple[Mistake, ...]:
+    def _leap(self) -> Iterator[Mistake]:
         """Walking straight to a room that no door of this one leads to."""
-        here = self.here
-        far = sorted(set(self.toward) - set(self._doors().get(here, ())) - {here})
-        if not far or here not in self.rooms:
-            return ()
+        far = sorted(set(self.toward) - set(self._doors().get(self.here, ())) - {self.here})
+        if not far or self.here not in self.rooms:
+            return
         room = self.rng.choice(far)
-        return (
-            refusal(
-                "leaps to a far room",
-                f"go to {room}",
-                self.say("[Go straight to the {r}.|Go to the {r} at once.]", r=room),
-                self.say("[No door leads from the {h} to the {r}; it takes other rooms to get there.|"
-                         "The {r} is not next to the {h}: one room after the other.]", r=room, h=here),
-                NO_WAY,
-                NOT_KNOWN,
-            ),
+        yield refusal(
+            "leaps to a far room",
+            f"go to {room}",
+            self.say("[Go straight to the {r}.|Go to the {r} at once.]", r=room),
+            self.say("[No door leads from the {h} to the {r}; it takes other rooms to get there.|"
+                     "The {r} is not next to the {h}: one room after the other.]", r=room, h=self.here),
+            NO_WAY,
+            NOT_KNOWN,
         )  # fmt: skip

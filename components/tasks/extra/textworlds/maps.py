@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
 from components.tasks.extra.textworlds.scene import OPPOSITE, Scene, read_scene, shortest
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, holds, refusal
 from components.tasks.extra.textworlds.world import act_call, act_tool
 from components.tasks.kit.oracle import Answer, Mistake, Player
@@ -84,32 +85,30 @@ def _early_put(rng: random.Random, box: str) -> Mistake:
     )
 
 
-def _astray(rng: random.Random, scene: Scene, following: str) -> list[Mistake]:
+def _astray(rng: random.Random, scene: Scene, following: str) -> Iterator[Mistake]:
     """Sides confused: a way that leads to another room, and the way back."""
     others = sorted(way for way, room in scene.beyond.items() if room != following)
     if not others:
-        return []
+        return
     say, way = partial(phrase, rng), rng.choice(others)
     room, back = scene.beyond[way], OPPOSITE[way]
-    return [
-        Mistake(
-            name="sides confused",
-            call=act_call(f"move {way}"),
-            plan=say("[The {r} lies {w}.|Go {w} to the {r}.]", r=following, w=way),
-            shows=holds(f"You are in the {room}."),
-            lesson=lambda seen: f"This is the {room}, not the {following}.",
-            repair=act(
-                say("[Back in the {h}.|The {h} again.]", h=scene.room),
-                say("[Back {w} to the {h}.|Return to the {h}.]", w=back, h=scene.room),
-                f"move {back}",
-            ),
-        )
-    ]
+    yield Mistake(
+        name="sides confused",
+        call=act_call(f"move {way}"),
+        plan=say("[The {r} lies {w}.|Go {w} to the {r}.]", r=following, w=way),
+        shows=holds(f"You are in the {room}."),
+        lesson=lambda seen: f"This is the {room}, not the {following}.",
+        repair=act(
+            say("[Back in the {h}.|The {h} again.]", h=scene.room),
+            say("[Back {w} to the {h}.|Return to the {h}.]", w=back, h=scene.room),
+            f"move {back}",
+        ),
+    )
 
 
 MAP = TextWorldFamily(
     name="express_map",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="mapreader",
     settings=tuple(
         f"numLocations={rooms},maxDistanceApart={apart},maxDistractorItemsPerLocation={others},includeDoors=0,limitInventorySize=0"

@@ -7,7 +7,7 @@ import re
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Player
@@ -65,7 +65,7 @@ def _solve(task: str, look: str, rng: random.Random) -> Player:
 
 ORDERS = TextWorldFamily(
     name="express_orders",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="peckingorder",
     tools=(act_tool("look around, read THING, take THING"),),
     solve=_solve,

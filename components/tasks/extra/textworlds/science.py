@@ -13,7 +13,7 @@ from functools import partial
 from components.core.seeding import named_rng
 from components.tasks.extra.textworlds.family import TextWorldFamily
 from components.tasks.extra.textworlds.house import NOT_KNOWN, Tour
-from components.tasks.extra.textworlds.sessions import SCIENCE
+from components.tasks.extra.textworlds.sessions import ScienceSession
 from components.tasks.extra.textworlds.turns import Stuck, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Moves, Player
@@ -162,7 +162,7 @@ def _each(*kinds: str) -> tuple[str, ...]:
 _TOOLS = (act_tool("look around, open door to ROOM, go to ROOM, focus on THING, pick up THING, move THING to THING"),)
 FIND = TextWorldFamily(
     name="science_find",
-    simulator=SCIENCE,
+    simulator=ScienceSession,
     game="find",
     settings=_each("animal", "plant", "living-thing", "non-living-thing"),
     tools=_TOOLS,
@@ -171,7 +171,7 @@ FIND = TextWorldFamily(
 )
 LIFESPAN = TextWorldFamily(
     name="science_lifespan",
-    simulator=SCIENCE,
+    simulator=ScienceSession,
     game="lifespan",
     settings=_each("longest-lived", "shortest-lived", "longest-lived-then-shortest-lived"),
     tools=_TOOLS,

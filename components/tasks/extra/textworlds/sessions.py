@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from components.agent.environment import Split
 from components.tasks.extra.textworlds.jvm import jvm
-from components.tasks.extra.textworlds.world import Happened, Session
 
 
 @dataclass(frozen=True, kw_only=True)
-class Simulator:
-    """What runs games: the Python package it comes in, its name in a registry, and how a game of it begins, given the
-    game, its settings, its number and the split."""
+class Result:
+    """What a command brought: the simulator's text, and whether the game was won or is over."""
 
-    package: str
-    distribution: str
-    begin: Callable[[str, str, int, Split], Session]
+    text: str
+    won: bool
+    over: bool
 
 
-class _Session(ABC):
-    """A game with settings, by its number in the fold of a split: the train split plays the simulator's train fold, the
-    held-out split its test fold."""
+class Session(ABC):
+    """A running game with settings, by its number in the fold of a split: the train split plays the simulator's train
+    fold, the held-out split its test fold. A class per simulator: the Python package it comes in, and its name in a
+    registry."""
+
+    package: ClassVar[str]
+    distribution: ClassVar[str]
 
     def __init__(self, game: str, settings: str, number: int, split: Split) -> None:
         self._game, self._settings, self._number, self._split = game, settings, number, split
@@ -39,7 +40,7 @@ class _Session(ABC):
         self.first_look = self._started()
         self.task = tidy(self._asked())
 
-    def act(self, command: str) -> Happened:
+    def act(self, command: str) -> Result:
         if _live.get(type(self)) is not self:
             self._started()
             for before in self._given:
@@ -60,14 +61,17 @@ class _Session(ABC):
         """The task of the live game."""
 
     @abstractmethod
-    def _step(self, command: str) -> Happened: ...
+    def _step(self, command: str) -> Result: ...
 
 
-_live: dict[type[_Session], _Session] = {}  # the game each simulator of this process is at
+_live: dict[type[Session], Session] = {}  # the game each simulator of this process is at
 
 
-class ExpressSession(_Session):
+class ExpressSession(Session):
     """A game of TextWorldExpress (Jansen and Côté, 2022); settings like `numLocations=4`, the number is its seed."""
+
+    package = "textworld_express"
+    distribution = "textworld-express"
 
     def _start(self) -> str:
         fault = _express().load(self._game, self._settings)
@@ -78,15 +82,17 @@ class ExpressSession(_Session):
     def _asked(self) -> str:
         return str(_express().getTaskDescription())
 
-    def _step(self, command: str) -> Happened:
+    def _step(self, command: str) -> Result:
         after: dict[str, Any] = json.loads(_express().stepJSON(command))
         won = bool(after["tasksuccess"])
-        return Happened(text=tidy(after["observation"]), won=won, over=won or bool(after["taskfailure"]))
+        return Result(text=tidy(after["observation"]), won=won, over=won or bool(after["taskfailure"]))
 
 
-class ScienceSession(_Session):
+class ScienceSession(Session):
     """A task of ScienceWorld (Wang and others, 2022). `find` with `animal openDoors` is its task `find-animal`, made
     easier by open doors; the number says which variation of the fold, from the first again after the last."""
+
+    package = distribution = "scienceworld"
 
     def _start(self) -> str:
         kind, _, simpler = self._settings.partition(" ")
@@ -99,10 +105,10 @@ class ScienceSession(_Session):
     def _asked(self) -> str:
         return str(_science().getTaskDescription())
 
-    def _step(self, command: str) -> Happened:
+    def _step(self, command: str) -> Result:
         text = tidy(_in_order(str(_science().step(command))))
         score = float(_science().getScore())  # 1 for all that is asked, below 0 for a wrong focus
-        return Happened(text=text, won=score >= 1, over=score >= 1 or score < 0)
+        return Result(text=text, won=score >= 1, over=score >= 1 or score < 0)
 
 
 def _in_order(text: str) -> str:
@@ -141,7 +147,3 @@ def _variations(task: str, split: Split) -> tuple[int, ...]:
 def tidy(text: str) -> str:
     """The same text without space at the ends of lines and without empty lines."""
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
-
-
-EXPRESS = Simulator(package="textworld_express", distribution="textworld-express", begin=ExpressSession)
-SCIENCE = Simulator(package="scienceworld", distribution="scienceworld", begin=ScienceSession)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 
 from components.tasks.extra.textworlds.family import TextWorldFamily
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Player
@@ -64,7 +64,7 @@ def _solve(task: str, look: str, rng: random.Random) -> Player:
 
 SORT = TextWorldFamily(
     name="express_sort",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="sorting",
     tools=(act_tool("look around, take THING, read THING, put THING in CONTAINER"),),
     solve=_solve,

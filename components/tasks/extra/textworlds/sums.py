@@ -9,7 +9,7 @@ from functools import partial
 from components.agent.calculator import CALCULATOR, calculate
 from components.agent.messages import ToolCall
 from components.tasks.extra.textworlds.family import TextWorldFamily
-from components.tasks.extra.textworlds.sessions import EXPRESS
+from components.tasks.extra.textworlds.sessions import ExpressSession
 from components.tasks.extra.textworlds.turns import Stuck, act, holds, refusal
 from components.tasks.extra.textworlds.world import act_tool
 from components.tasks.kit.oracle import Answer, Mistake, Player, Turn
@@ -107,7 +107,7 @@ def _calculator(expression: str) -> ToolCall:
 
 SUM = TextWorldFamily(
     name="express_sum",
-    simulator=EXPRESS,
+    simulator=ExpressSession,
     game="arithmetic",
     tools=(act_tool("look around, take THING, read THING, put THING in CONTAINER"), CALCULATOR),
     solve=_solve,

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from components.agent.calculator import CALCULATOR, calculate
 from components.agent.environment import Observation, ToolEnvironment
 from components.agent.messages import ToolCall, ToolSpec
+from components.tasks.extra.textworlds.sessions import Session
 
 _MAX_COMMAND_CHARACTERS = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class Happened:
-    """What a command brought: the simulator's text, and whether the game was won or is over."""
-
-    text: str
-    won: bool
-    over: bool
-
-
-class Session(Protocol):
-    """One running game, whatever other games the process plays."""
-
-    @property
-    def task(self) -> str:
-        """What the simulator asks for."""
-        ...
-
-    @property
-    def first_look(self) -> str: ...
-
-    def act(self, command: str) -> Happened: ...
 
 
 def act_tool(commands: str) -> ToolSpec:
@@ -62,10 +39,10 @@ class WorldEnvironment(ToolEnvironment):
         command = call.arguments["command"]
         if len(command) > _MAX_COMMAND_CHARACTERS or not command.isprintable():
             return Observation(status="error", content=f"a command is one line of {_MAX_COMMAND_CHARACTERS} characters")
-        happened = self.session.act(command)
+        result = self.session.act(command)
         if not self.over:
-            self.won, self.over = happened.won, happened.over
-        return Observation(status="ok", content=happened.text)
+            self.won, self.over = result.won, result.over
+        return Observation(status="ok", content=result.text)
 
     def verify(self, answer: str) -> bool:
         return self.won
