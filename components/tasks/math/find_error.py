@@ -56,17 +56,21 @@ class WrittenDerivation:
     derivation: Derivation
     wrong: WrongStep | None
 
+    @property
+    def _replaced(self) -> dict[str, str]:
+        return {self.wrong.node: self.wrong.compute} if self.wrong else {}
+
     @cached_property
     def _values(self) -> dict[str, Fraction]:
-        return self.derivation.propagate({self.wrong.node: self.wrong.compute} if self.wrong else {})
+        return self.derivation.propagate(self._replaced)
 
     @cached_property
     def steps(self) -> tuple[WrittenStep, ...]:
-        written, replaced = self.derivation.written, {self.wrong.node: self.wrong.compute} if self.wrong else {}
+        written = self.derivation.written
         return tuple(
             WrittenStep(
                 step=step,
-                expression=written(replaced.get(step.output, step.compute), self._values),
+                expression=written(self._replaced.get(step.output, step.compute), self._values),
                 value=self._values[step.output],
                 statement=written(step.check, self._values, symbols=(step.output,)),
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from components.agent.environment import Environment, Observation, Split, Task, make_task
 from components.agent.messages import ToolCall, ToolSpec
@@ -21,9 +21,8 @@ from components.tasks.kit.oracle import Player
 from components.tasks.kit.splits import split_of
 
 _INDICES = {"train": range(2**30), "heldout": range(2**30, 2**31)}
-_LICENCE = "Apache-2.0"
 _MARK = "Answer:"
-# How the answer is asked for, and how the oracle then gives it.
+# How the answer is asked for, and how the player then gives it.
 _CLOSINGS = (
     ("Reply with the answer alone.", "{}"),
     ("In the end write the answer alone.", "{}"),
@@ -87,7 +86,8 @@ class GymFamily(Family):
         while True:
             index = rng.choice(_INDICES[split])
             item = self.source.item(index)
-            if self.split(item) != split:
+            # The split of a question is its own for good, in whatever order it names its numbers and words.
+            if split_of(self.name, *sorted(item.question.split())) != split:
                 continue
             lesson = self.derive(item)
             if lesson is None or not lesson.has_wrong_step:
@@ -95,22 +95,13 @@ class GymFamily(Family):
             assert self.source.score(lesson.result, item) == 1.0, (item.question, lesson.result)
             break
         closing, form = rng.choice(_CLOSINGS)
-        payload: dict[str, Any] = {
-            "index": index,
-            "form": form,
-            "licence": _LICENCE,
-            "source_uri": "package:reasoning-gym",
-        }
+        payload = {"index": index, "form": form, "licence": "Apache-2.0", "source_uri": "package:reasoning-gym"}
         prompt = f"{item.question}\n{closing}"
         return make_task(self, seed, split, prompt=prompt, tools=lesson.tools, payload=payload)
 
-    def split(self, item: Item) -> Split:
-        """The split of a question for good, in whatever order it names its numbers and words."""
-        return split_of(self.name, *sorted(item.question.split()))
-
     def lesson(self, item: Item) -> Lesson:
         lesson = self.derive(item)
-        assert lesson is not None, "an item that is posed has a derivation"
+        assert lesson is not None, "the item of a task has a derivation"
         return lesson
 
     def start(self, task: Task) -> GymEnvironment:
