@@ -95,7 +95,7 @@ def test_an_issue_does_not_name_the_place(name: str) -> None:
         task = family.sample(seed, "train")
         assert task == family.sample(seed, "train")
         words = task.prompt.replace(task.payload.get("failed") or " ", "")
-        if not task.payload["quoted"]:
+        if not task.payload.get("quoted"):
             assert f":{task.payload['line']}" not in words and task.payload["broken"].strip() not in words
             assert task.payload["module"] not in words
 
