@@ -1,4 +1,4 @@
-"""`python scripts/check_files.py [--yaml] [--max-kb N] FILE...`: one line for each fault of a file, then exit code 1."""
+"""`python scripts/check_files.py [--yaml] [--max-kb N] FILE...`: one line for each fault, then exit code 1."""
 
 from __future__ import annotations
 
