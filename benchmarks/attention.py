@@ -12,7 +12,7 @@ from typing import Annotated, get_args
 import torch
 import typer
 
-from benchmarks.measure import report, settle, take_turns
+from benchmarks.measure import report, set_device, time_in_rounds
 from benchmarks.shapes import DTYPES
 from model.backends import AttentionBackend, attention, check_backend
 from model.packing import Packing
@@ -55,7 +55,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Time and rate of every backend on every shape."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     rows: list[dict[str, object]] = []
     for length in tokens:
         for count in documents:
@@ -65,7 +65,7 @@ def main(
                 calls = candidates(length, heads, count, check_backend(name), DTYPES[dtype], place)
                 for what, call in calls.items():
                     try:
-                        timed = take_turns({what: call}, rounds=rounds, device=place)
+                        timed = time_in_rounds({what: call}, rounds=rounds, device=place)
                     except (ValueError, RuntimeError) as refusal:  # the answer this benchmark asks for
                         row |= {f"{what} ms": "refused", f"{what} TFLOP/s": str(refusal).splitlines()[0][:60]}
                         continue

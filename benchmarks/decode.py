@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args
 import torch
 import typer
 
-from benchmarks.measure import known_device, report, settle, take_turns
+from benchmarks.measure import known_device, report, set_device, time_in_rounds
 from benchmarks.shapes import DTYPES, as_transformers, random_model, random_tokenizer, shape
 from components.release.llama import LlamaServer
 from components.tokenizer import SPECIAL_TOKENS
@@ -105,7 +105,7 @@ def main(
     preset: Annotated[str, typer.Option(help=f"One of {list(PRESETS)}; default: a small shape of four layers.")] = "",
 ) -> None:
     """Milliseconds a token with a full cache; in float32 all must choose the same tokens before anything is timed."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # llama.cpp's share
     limit = max(contexts) + tokens
     if preset and preset not in PRESETS:
@@ -127,7 +127,7 @@ def main(
             chosen = {name: call() for name, call in calls.items()}
             same = sum(map(operator.eq, chosen["trivium"], chosen["transformers"])) / tokens
             assert same == 1 or dtype != "float32", chosen
-            timed = take_turns(calls, rounds=rounds, device=place)
+            timed = time_in_rounds(calls, rounds=rounds, device=place)
             row: dict[str, object] = {
                 "dtype": dtype,
                 "backend": backend,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks.measure import in_a_process, peak_bytes, report, settle
+from benchmarks.measure import in_a_process, peak_bytes, report, set_device
 from benchmarks.shapes import random_model, random_tokenizer
 from components.evaluation.checkpoint import load_checkpoint
 from components.evaluation.long_context import PROBES, ProbeResult, make_item, option_log_probabilities, run_probe
@@ -52,7 +52,7 @@ def main(
     memory: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """One row a probe and length; accuracy with its 95% interval."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     model, tokenizer = subject(checkpoint, place)
     if memory:
         item = make_item(probes[0], tokenizer, lengths[0], seed, 0, 1)

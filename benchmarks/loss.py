@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor
 
-from benchmarks.measure import peak_bytes, peaks_in_processes, report, settle, take_turns
+from benchmarks.measure import peak_bytes, peaks_in_processes, report, set_device, time_in_rounds
 from benchmarks.shapes import DTYPES
 from model.loss import linear_cross_entropy
 
@@ -52,7 +52,7 @@ def main(
     memory_of: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Time and peak memory; gradients must agree before anything is timed."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     if memory_of:
         calls = candidates(tokens, vocabularies[0], dtypes[0], place)
         print(peak_bytes(calls[memory_of], place))
@@ -65,7 +65,7 @@ def main(
             difference = float((ours - theirs).abs().max() / theirs.abs().max())
             assert difference <= (1e-5 if dtype == "float32" else 5e-2), f"gradients differ by {difference}"
             del ours, theirs
-            timed = take_turns(calls, rounds=rounds, device=place)
+            timed = time_in_rounds(calls, rounds=rounds, device=place)
             peaks = peaks_in_processes(
                 "benchmarks.loss",
                 calls,

@@ -54,7 +54,7 @@ class Rounds:
         return Ratio(median=statistics.median(each), low=min(each), high=max(each))
 
 
-def take_turns(calls: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device) -> Rounds:
+def time_in_rounds(calls: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device) -> Rounds:
     """Run every call once to warm up, then once a round; who begins rotates."""
     names = list(calls)
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -84,7 +84,7 @@ def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
     return max(0, _status_bytes("VmHWM") - before)
 
 
-def settle(threads: int, device: str) -> torch.device:
+def set_device(threads: int, device: str) -> torch.device:
     """The place a benchmark runs on, with so many threads."""
     torch.set_num_threads(threads)
     return torch.device(device)

@@ -13,8 +13,8 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.measure import known_device, peak_bytes, report, settle, take_turns
-from components.core.params import Optimizer
+from benchmarks.measure import known_device, peak_bytes, report, set_device, time_in_rounds
+from components.core.params import OptimizerParams
 from components.training.optimizer import build_optimizers
 from model import PRESETS, MLATransformer
 from model.backends import check_backend, default_backend
@@ -25,7 +25,7 @@ from model.loss import linear_cross_entropy
 from model.recompute import check_recompute, recompute_for
 from model.roofline import model_flops_utilisation, training_tokens_per_s
 
-RATES = Optimizer(muon_lr=0.01, muon_momentum=0.9, adamw_lr=0.003, weight_decay=0.1, grad_clip=1.0)
+RATES = OptimizerParams(muon_lr=0.01, muon_momentum=0.9, adamw_lr=0.003, weight_decay=0.1, grad_clip=1.0)
 app = typer.Typer(add_completion=False)
 
 
@@ -65,7 +65,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """One model on one device, a row of measurements per row length."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     if preset not in PRESETS:
         raise typer.BadParameter(f"preset = {preset!r}: choose one of {list(PRESETS)}")
     config = replace(PRESETS[preset], max_position_embeddings=max(tokens))
@@ -81,7 +81,7 @@ def main(
     for length in tokens:
         model.recompute = check_recompute(recompute) if recompute else recompute_for(length)
         step = training_step(model, length, place)
-        timed = take_turns({"step": step}, rounds=rounds, device=place)
+        timed = time_in_rounds({"step": step}, rounds=rounds, device=place)
         rate = length / timed.best_s("step")
         row: dict[str, object] = {
             "preset": preset,

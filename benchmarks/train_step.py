@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks.measure import peak_bytes, peaks_in_processes, report, settle, take_turns
+from benchmarks.measure import peak_bytes, peaks_in_processes, report, set_device, time_in_rounds
 from benchmarks.shapes import DTYPES, as_transformers, random_model, shape
 from model.loss import linear_cross_entropy
 
@@ -53,7 +53,7 @@ def main(
     memory_of: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Forward, loss and backward of one row; losses must agree before anything is timed."""
-    place = settle(threads, device)
+    place = set_device(threads, device)
     if memory_of:
         calls = candidates(tokens[0], dtypes[0], place)
         print(peak_bytes(calls[memory_of], place))
@@ -65,7 +65,7 @@ def main(
             losses = {name: call() for name, call in calls.items()}
             difference = abs(losses["trivium"] - losses["transformers"]) / losses["transformers"]
             assert difference <= TOLERANCE[dtype], f"losses differ: {losses}"
-            timed = take_turns(calls, rounds=rounds, device=place)
+            timed = time_in_rounds(calls, rounds=rounds, device=place)
             peaks = peaks_in_processes(
                 "benchmarks.train_step", calls, tokens=length, dtypes=dtype, threads=threads, device=device
             )

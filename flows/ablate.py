@@ -144,7 +144,7 @@ def _publish(name: str, plan: StudyPlan, parent: ParentRun) -> None:
     parent.log_text(
         json.dumps({key: [asdict(each) for each in found] for key, found in compared.items()}), "study.json"
     )
-    parent.client.log_figure(parent.run_id, study_report.picture(compared), "study.png")
+    parent.client.log_figure(parent.run_id, study_report.plot(compared), "study.png")
     parent.log_metrics(
         {f"{key}/{each.measure}": each.interval.estimate for key, found in compared.items() for each in found}
     )

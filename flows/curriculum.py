@@ -133,7 +133,7 @@ def _ask(run: Run) -> Approval:
 def _finish(run: Run, targets: list[str], declined: Approval | None) -> State[Any]:
     """Save the experiment, tell what came out, and end the run."""
     failed = {name: state for name, state in run.states.items() if state.is_failed() or state.is_crashed()}
-    done = [name for name in targets if name in run.outcomes and run.outcomes[name].state in ("ran", "unchanged")]
+    done = [name for name in targets if name in run.summaries and run.summaries[name].state in ("ran", "unchanged")]
     experiment = None if failed else workspace.save_experiment(run.workspace, done)
     release = f"release/ of experiment {run.name}" if RELEASE in done else None
     _publish(run, targets, experiment, release)
@@ -145,7 +145,7 @@ def _finish(run: Run, targets: list[str], declined: Approval | None) -> State[An
     workspace.remove(run.name)
     if declined:
         return Completed(name=DECLINED, message=f"release declined: {declined.note or 'no reason given'}")
-    unchanged = sum(outcome.state == "unchanged" for outcome in run.outcomes.values())
+    unchanged = sum(outcome.state == "unchanged" for outcome in run.summaries.values())
     return Completed(message=f"{len(done) - unchanged} stages ran, {unchanged} unchanged; experiment {run.name}")
 
 

@@ -76,8 +76,8 @@ def _look(control: Control, run_id: UUID) -> RunView:
 
 def _watch_plainly(control: Control, run_id: UUID, console: Console) -> RunView:
     """One line for each change of a stage's state, and now and then for its progress."""
-    told: dict[str, str] = {}
-    told_s: dict[str, float] = {}
+    shown: dict[str, str] = {}
+    shown_s: dict[str, float] = {}
     run_state = ""
     while True:
         view = _look(control, run_id)
@@ -86,10 +86,10 @@ def _watch_plainly(control: Control, run_id: UUID, console: Console) -> RunView:
             console.print(f"run {view.name}: {run_state} {_approval_hint(view)}".rstrip(), highlight=False)
         for stage in view.stages:
             now_s = time.monotonic()
-            changed = told.get(stage.name) != stage.state
-            due = stage.state == "Running" and stage.progress and now_s - told_s.get(stage.name, now_s) > 15
+            changed = shown.get(stage.name) != stage.state
+            due = stage.state == "Running" and stage.progress and now_s - shown_s.get(stage.name, now_s) > 15
             if changed or due:
-                told[stage.name], told_s[stage.name] = stage.state, now_s
+                shown[stage.name], shown_s[stage.name] = stage.state, now_s
                 detail = stage.message if stage.state != "Running" else stage.progress
                 console.print(f"  {stage.name:24} {stage.state:10} {detail}".rstrip(), highlight=False, soft_wrap=True)
         if view.ended:

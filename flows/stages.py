@@ -19,7 +19,7 @@ from prefect.states import Cancelled, Completed, Failed
 from components.core.dvc.graph import StageIdentity, identify
 from components.core.dvc.survey import StageWork
 from components.core.params import Params
-from flows.execution import Executor, Outcome, Profile, StageRequest, StageResult
+from flows.execution import Executor, Profile, StageRequest, StageResult, StageStatus
 from flows.parent_run import ParentRun
 from flows.slots import Slots
 from flows.workspace import Workspace
@@ -37,7 +37,7 @@ class InfrastructureFault(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageOutcome:
+class StageSummary:
     """What the summary tells about one stage."""
 
     state: str
@@ -56,7 +56,7 @@ class Run:
     executor: Executor
     parent: ParentRun
     slots: Slots
-    outcomes: dict[str, StageOutcome] = field(default_factory=dict)
+    summaries: dict[str, StageSummary] = field(default_factory=dict)
     states: dict[str, State[Any]] = field(default_factory=dict)
 
 
@@ -82,7 +82,7 @@ def stage_task(run: Run, work: StageWork) -> Task[[], State[Any]]:
 
 def _report_done(run: Run, name: str, identity: StageIdentity | None) -> State[Any]:
     made_by = run.parent.stage_run(identity.key if identity else None)
-    run.outcomes[name] = StageOutcome(state="unchanged", seconds=None, run_id=made_by)
+    run.summaries[name] = StageSummary(state="unchanged", seconds=None, run_id=made_by)
     by = f"; made by {run.parent.link(made_by)}" if made_by else ""
     return Completed(name=UNCHANGED, message=f"unchanged{by}")
 
@@ -106,26 +106,26 @@ def _run(run: Run, work: StageWork) -> State[Any]:
 
 def _conclude(run: Run, name: str, result: StageResult) -> State[Any]:
     """The task's state for the stage's end; raises where a retry may help."""
-    identity = identify(name, run.workspace.path) if result.outcome is Outcome.DONE else None
+    identity = identify(name, run.workspace.path) if result.status is StageStatus.DONE else None
     if result.unchanged:
         return _report_done(run, name, identity)
-    run.outcomes[name] = StageOutcome(
-        state="ran" if result.outcome is Outcome.DONE else result.outcome.value,
+    run.summaries[name] = StageSummary(
+        state="ran" if result.status is StageStatus.DONE else result.status.value,
         seconds=result.seconds,
         run_id=run.parent.stage_run(identity.key if identity else None),
     )
-    match result.outcome:
-        case Outcome.DONE:
+    match result.status:
+        case StageStatus.DONE:
             return Completed(message=f"ran in {result.seconds:.0f} s")
-        case Outcome.CANCELLED:
+        case StageStatus.CANCELLED:
             return Cancelled(message=result.message)
-        case Outcome.INTERRUPTED | Outcome.LOST:
-            raise InfrastructureFault(f"{result.outcome.value}: {result.message}")
-        case Outcome.BAD_INPUT:
+        case StageStatus.INTERRUPTED | StageStatus.LOST:
+            raise InfrastructureFault(f"{result.status.value}: {result.message}")
+        case StageStatus.BAD_INPUT:
             return Failed(name=BAD_INPUT, message=result.message)
-        case Outcome.TIMED_OUT:
+        case StageStatus.TIMED_OUT:
             return Failed(name="TimedOut", message=result.message)
-        case Outcome.FAILED:
+        case StageStatus.FAILED:
             return Failed(message=result.message)
 
 

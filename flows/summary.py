@@ -11,36 +11,37 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.core.markdown import markdown_table
 from components.core.params import Params
 from components.evaluation.report import stages_markdown
 from flows.parent_run import numbers
 from flows.stages import Run
 
-Row = dict[str, str]
+StageRow = dict[str, str]
 
 
-def stage_rows(run: Run, names: Iterable[str]) -> list[Row]:
+def stage_rows(run: Run, names: Iterable[str]) -> list[StageRow]:
     """One row a stage, as text; a cell is empty where there is nothing to tell."""
-    return [_row(run, name) for name in names if name in run.outcomes]
+    return [_row(run, name) for name in names if name in run.summaries]
 
 
-def _row(run: Run, name: str) -> Row:
-    outcome = run.outcomes[name]
+def _row(run: Run, name: str) -> StageRow:
+    summary = run.summaries[name]
     entry = name.partition("@")[2]
     trained = (
         _read(run.workspace.path / "metrics" / "pretrain" / f"{entry}.json") if name.startswith("pretrain@") else {}
     )
     scored = _read(run.workspace.path / "metrics" / "evaluate" / f"{entry}.json") if trained else {}
     bits = scored.get("bits_per_byte") or {}
-    joules = _last_metric(run, outcome.run_id, "energy_joules")
+    joules = _last_metric(run, summary.run_id, "energy_joules")
     return {
         "stage": name,
-        "state": outcome.state,
+        "state": summary.state,
         "tokens": f"{trained['tokens']:,}" if "tokens" in trained else "",
         "bits per byte": f"{sum(bits.values()) / len(bits):.3f}" if bits else "",
-        "seconds": f"{outcome.seconds:.0f}" if outcome.seconds is not None else "",
+        "seconds": f"{summary.seconds:.0f}" if summary.seconds is not None else "",
         "kJ": f"{joules / 1000:.2f}" if joules is not None else "",
-        "run": run.parent.link(outcome.run_id) if outcome.run_id else "",
+        "run": run.parent.link(summary.run_id) if summary.run_id else "",
     }
 
 
@@ -85,20 +86,13 @@ def links(run: Run, experiment: str | None, release: str | None) -> dict[str, st
     return {name: value for name, value in found.items() if value}
 
 
-def markdown(rows: list[Row], pages: Iterable[str], where: Mapping[str, str]) -> str:
+def markdown(rows: list[StageRow], pages: Iterable[str], where: Mapping[str, str]) -> str:
     """The whole summary as one page."""
     shown = [{**row, "run": f"[run]({row['run']})" if row["run"].startswith("http") else row["run"]} for row in rows]
-    parts = [_table(shown), *(page for page in pages if page)]
+    parts = [markdown_table(list(shown[0]), [row.values() for row in shown]) if shown else ""]
+    parts += [page for page in pages if page]
     parts.append("## Where it is\n\n" + "".join(f"- {name}: {value}\n" for name, value in where.items()))
     return "\n".join(parts)
-
-
-def _table(rows: list[Row]) -> str:
-    if not rows:
-        return ""
-    head = list(rows[0])
-    lines = [head, ["---"] * len(head), *([row[name] for name in head] for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _last_metric(run: Run, run_id: str | None, name: str) -> float | None:

@@ -6,13 +6,13 @@ named or raises, as `model.backends.attention` does for whole rows.
 | `reference` | everywhere | two batched products and a softmax over all columns |
 | `split_kv` | NVIDIA, with Triton | one pass over the latents, split over the GPU; a step becomes a CUDA graph |
 
-Legend: B rows, H heads, T cached tokens, X = C + R with C = kv_lora_rank, V vocabulary.
+Legend: B rows, H heads, T cached tokens, X = C + R with C = kv_lora_rank.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,11 +20,7 @@ from torch import Tensor
 from model.cache import LatentCache
 from model.choice import choose
 
-if TYPE_CHECKING:
-    from model.transformer import MLATransformer
-
 DecodeBackend = Literal["reference", "split_kv"]
-_WARM_UP_STEPS = 2
 
 
 def check_decode_backend(name: str) -> DecodeBackend:
@@ -65,39 +61,3 @@ def _split_kv(q_BHX: Tensor, cache: LatentCache, layer: int, value_width: int) -
         q_BHX.contiguous(), cache.columns(layer), cache.starts_B, cache.next_1, value_width
     )
     return mixed_BHC
-
-
-class GraphedDecode:
-    """`model.decode` on one cache, recorded once as a CUDA graph and replayed.
-
-    A step of the 2B shape is some six hundred small kernels; launched one by one they take longer than the reading of
-    the weights that bounds the step. Needs the `split_kv` backend, whose shapes do not change with the cache's length.
-    The logits returned are overwritten by the next call.
-    """
-
-    def __init__(self, model: MLATransformer, cache: LatentCache, rows: int) -> None:
-        assert model.decode_backend == "split_kv"
-        device = model.head_weight.device
-        self._cache = cache
-        self._ids_B = torch.zeros(rows, dtype=torch.long, device=device)
-        self._positions_B = torch.zeros(rows, dtype=torch.long, device=device)
-        length_tokens = cache.length_tokens
-        aside = torch.cuda.Stream(device)
-        aside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(aside):
-            for _ in range(_WARM_UP_STEPS):  # compiles kernels and picks those of the libraries
-                model.decode(self._ids_B, self._positions_B, cache)
-                cache.truncate(length_tokens)
-        torch.cuda.current_stream(device).wait_stream(aside)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._logits_BV = model.decode(self._ids_B, self._positions_B, cache)
-        cache.truncate(length_tokens)
-
-    def __call__(self, ids_B: Tensor, positions_B: Tensor) -> Tensor:
-        """Take in one token per row; the next token's logits, (B, V)."""
-        self._ids_B.copy_(ids_B)
-        self._positions_B.copy_(positions_B)
-        self._graph.replay()
-        self._cache.length_tokens += 1  # the graph advances the device's count alone
-        return self._logits_BV

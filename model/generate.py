@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.cache import LatentCache
-from model.decoding import GraphedDecode
+from model.graphed_decode import GraphedDecode
 from model.sampling import Sampling
 from model.transformer import MLATransformer
 

@@ -8,8 +8,6 @@ call is refused like a model's own.
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -19,9 +17,9 @@ import httpx
 
 from components.agent.episode_loop import Conversation
 from components.agent.template import to_openai
+from components.core.retries import TransientFault, call_with_retries, is_transient
 from components.core.special_tokens import CALL_CLOSE, CALL_OPEN, END_OF_TEXT, THINK_CLOSE, THINK_OPEN
 
-_RETRIED_STATUS = frozenset((408, 429, 500, 502, 503, 504))
 _LONGEST_WAIT_S = 30.0
 
 
@@ -84,34 +82,34 @@ class EndpointPolicy:
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any] | None:
         """The decoded reply, or None if the conversation is too long for the endpoint."""
-        reason = ""
-        for attempt in range(self._attempts):
-            if attempt:
-                time.sleep(self._pause_s(attempt))
-            try:
-                response = self._client.post(self._url, json=body)
-            except httpx.TransportError as error:
-                reason = f"{type(error).__name__}: {error}"
-                continue
-            if response.status_code in _RETRIED_STATUS:
-                reason = f"status {response.status_code}"
-                continue
-            if response.status_code == 400 and "context" in response.text.lower():
-                return None
-            if response.status_code != 200:
-                raise EndpointError(f"{self._url}: status {response.status_code}: {response.text[:200]}")
-            try:
-                reply = response.json()
-            except json.JSONDecodeError:
-                reason = "a reply that is no JSON"
-                continue
-            if not isinstance(reply, dict):
-                raise EndpointError(f"{self._url}: the reply is no JSON object: {response.text[:200]}")
-            return reply
-        raise EndpointError(f"{self._url}: no reply in {self._attempts} attempts; last: {reason}")
+        try:
+            return call_with_retries(
+                lambda: self._post_once(body),
+                attempts=self._attempts,
+                first_wait_s=self._first_wait_s,
+                longest_wait_s=_LONGEST_WAIT_S,
+            )
+        except TransientFault as fault:
+            raise EndpointError(f"{self._url}: no reply in {self._attempts} attempts; last: {fault}") from None
 
-    def _pause_s(self, attempt: int) -> float:
-        return min(_LONGEST_WAIT_S, self._first_wait_s * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+    def _post_once(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            response = self._client.post(self._url, json=body)
+        except httpx.TransportError as error:
+            raise TransientFault(f"{type(error).__name__}: {error}") from error
+        if is_transient(response.status_code):
+            raise TransientFault(f"status {response.status_code}")
+        if response.status_code == 400 and "context" in response.text.lower():
+            return None
+        if response.status_code != 200:
+            raise EndpointError(f"{self._url}: status {response.status_code}: {response.text[:200]}")
+        try:
+            reply = response.json()
+        except json.JSONDecodeError as error:
+            raise TransientFault("a reply that is no JSON") from error
+        if not isinstance(reply, dict):
+            raise EndpointError(f"{self._url}: the reply is no JSON object: {response.text[:200]}")
+        return reply
 
 
 def chat_messages(conversation: Conversation) -> list[dict[str, Any]]:

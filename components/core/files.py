@@ -15,15 +15,21 @@ from pathlib import Path
 
 
 @contextmanager
-def write_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, in a directory that exists; on success flush it and rename it to `path`."""
+def write_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, in a directory that exists; on success flush it and rename it to `path`.
+
+    `durable=False` leaves out the flush, for files that are rewritten many times a minute and worth nothing after a
+    power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        sync(temporary)
+        if durable:
+            sync(temporary)
         temporary.replace(path)
-        sync(path.parent)
+        if durable:
+            sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

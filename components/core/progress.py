@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.core.files import write_file
+
 VARIABLE = "TRIVIUM_PROGRESS_FILE"
 _MIN_INTERVAL_S = 0.5  # more often than a person can read is waste
 
@@ -59,6 +61,5 @@ class Progress:
                 f"{self.stage}: {done:,} of {total:,} {unit} ({rate:,.0f}/s{left}{extra})", file=sys.stderr, flush=True
             )
             return
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(state), encoding="utf-8")
-        temporary.replace(self.path)
+        with write_file(self.path, durable=False) as temporary:
+            temporary.write_text(json.dumps(state), encoding="utf-8")

@@ -1,5 +1,8 @@
 """How every stage program begins and ends: one error format, exit codes that mean something, one tracked run.
 
+A program is `with run_stage("curate") as context: run(context)`; the body of every stage is a function `run(context)`,
+of a stage with entries `run(context, name)`.
+
 Exit codes: 0 done; 2 bad input, nothing written; 75 interrupted with its work saved, run the same command again.
 """
 
@@ -7,12 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from components.core import params as schema
 from components.core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BadInput, Interrupted, fail
@@ -32,18 +33,23 @@ class StageContext:
     tracker: StageTracker
 
 
-def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
-    """Run one stage body and leave the process with the exit code its end deserves.
+@contextmanager
+def run_stage(stage: str, entry: str | None = None) -> Iterator[StageContext]:
+    """The context of one stage; an error in the `with` block ends the process with the exit code of its kind.
 
-    `name` is the DVC stage name (`pretrain@agentic` for an entry of a foreach stage).
+    `stage` is the stage's name in dvc.yaml. `entry` is an entry of `curriculum`, for a stage that runs once for each;
+    an unknown one is bad input. What computes is imported inside the block: the number of threads is set before it.
     """
+    name = stage if entry is None else f"{stage}@{entry}"
     try:
         os.environ["OMP_NUM_THREADS"] = str(_cpu_threads())  # read once, when torch or numpy loads: after this line
         params = schema.load(Path("params.yaml"))
+        if entry is not None:
+            schema.find_stage(params, entry)
         # Of a stage on several devices (torchrun), the first rank alone has a tracked run.
         first = os.environ.get("RANK", "0") == "0"
         with track_stage(name, params) if first else nullcontext(StageTracker(run_id="")) as tracker:
-            body(StageContext(name=name, params=params, progress=Progress.from_environment(name), tracker=tracker))
+            yield StageContext(name=name, params=params, progress=Progress.from_environment(name), tracker=tracker)
     except BadInput as error:
         fail(name, str(error), EXIT_BAD_INPUT)
     except Interrupted as error:
@@ -53,7 +59,6 @@ def run_stage(name: str, body: Callable[[StageContext], None]) -> NoReturn:
             raise
         place = error.filename or Path.cwd()
         fail(name, f"{place}: no space left on the disk; free some and run again", EXIT_BAD_INPUT)
-    sys.exit(0)
 
 
 def _cpu_threads() -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 
 from components.core.errors import BadInput
+from components.core.files import write_file
 from components.core.lineage import Shard, sha256_file
 
 
@@ -44,18 +45,14 @@ def fetch_shard(url: str, shard: Shard, directory: Path) -> Path:
     if target.is_file() and sha256_file(target) == shard.sha256:
         return target
     filesystem, root = open_filesystem(url)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        filesystem.get_file(f"{root.rstrip('/')}/{shard.name}", str(temporary))
+    with write_file(target) as temporary:
+        try:
+            filesystem.get_file(f"{root.rstrip('/')}/{shard.name}", str(temporary))
+        except FileNotFoundError:
+            raise BadInput(f"{url}/{shard.name}: missing in object storage; push it again with `dvc push`") from None
         if sha256_file(temporary) != shard.sha256:
             raise BadInput(
                 f"{url}/{shard.name}: corrupt in object storage (hash differs from its manifest); "
                 "delete it there and push it again"
             )
-        temporary.replace(target)
-    except FileNotFoundError:
-        raise BadInput(f"{url}/{shard.name}: missing in object storage; push it again with `dvc push`") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -13,36 +13,30 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 def ingest() -> None:
     """Fetch the sources named in params.yaml (corpus.sources) into data/raw, verified against the catalogue's pins."""
 
-    def body(ctx: StageContext) -> None:
-        from components.corpus.ingest import ingest
+    with run_stage("ingest") as context:
+        from components.corpus.ingest import run
 
-        ingest(ctx)
-
-    run_stage("ingest", body)
+        run(context)
 
 
 @app.command()
 def check() -> None:
     """Judge data/raw with Great Expectations: quarantine bad documents, refuse a bad corpus (exit code 2)."""
 
-    def body(ctx: StageContext) -> None:
-        from components.corpus.check import check
+    with run_stage("check_corpus") as context:
+        from components.corpus.check import run
 
-        check(ctx)
-
-    run_stage("check_corpus", body)
+        run(context)
 
 
 @app.command()
 def curate() -> None:
     """Filter, deduplicate and decontaminate with datatrove; write data/curated/train and data/curated/heldout."""
 
-    def body(ctx: StageContext) -> None:
-        from components.corpus.curate import curate
+    with run_stage("curate") as context:
+        from components.corpus.curate import run
 
-        curate(ctx)
-
-    run_stage("curate", body)
+        run(context)
 
 
 if __name__ == "__main__":

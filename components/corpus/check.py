@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import BadInput
+from components.core.expectations import Finding, Judge
 from components.core.files import write_directory, write_json
 from components.core.lineage import read_manifest, verify
 from components.core.paths import home
@@ -19,8 +20,6 @@ from components.core.stage import StageContext
 from components.corpus.catalogue import CATALOGUE, load_catalogue
 from components.corpus.documents import read_documents
 from components.corpus.expectations import (
-    Finding,
-    Judge,
     corpus_expectations,
     document_expectations,
     quarantine_expectations,
@@ -41,25 +40,25 @@ _REMEDIES = {
 }
 
 
-def check(ctx: StageContext, root: Path = Path(), catalogue: Path = CATALOGUE) -> dict[str, Any]:
-    """Write quarantine and metrics below `root`; returns the metrics.
+def run(context: StageContext) -> None:
+    """Write quarantine and metrics.
 
     Raises BadInput, with nothing but the data docs written, if an expectation on the whole corpus fails.
     """
-    accepted = load_catalogue(catalogue).accepted_licences
-    raw = read_manifest(root / RAW, "ingest")
-    verify(root / RAW, raw)
-    ctx.progress.update(0, _STEPS, "steps")
-    statistics = document_statistics(read_documents(root / RAW))
-    sample = text_sample(read_documents(root / RAW))
-    ctx.progress.update(1, _STEPS, "steps")
+    accepted = load_catalogue(CATALOGUE).accepted_licences
+    raw = read_manifest(RAW, "ingest")
+    verify(RAW, raw)
+    context.progress.update(0, _STEPS, "steps")
+    statistics = document_statistics(read_documents(RAW))
+    sample = text_sample(read_documents(RAW))
+    context.progress.update(1, _STEPS, "steps")
     docs = home() / "reports" / "corpus"
     with write_directory(docs) as site:
-        judge = Judge(site)
+        judge = Judge("corpus", site)
         on_documents = judge.judge(
             "rows", {"documents": (statistics, document_expectations()), "text": (sample, text_expectations())}
         )
-        ctx.progress.update(2, _STEPS, "steps")
+        context.progress.update(2, _STEPS, "steps")
         reasons = _reasons(on_documents)
         statistics["quarantined"] = statistics["position"].isin(list(reasons)).astype(int)
         left = statistics[statistics["quarantined"] == 0]
@@ -72,24 +71,23 @@ def check(ctx: StageContext, root: Path = Path(), catalogue: Path = CATALOGUE) -
             },
         )
         judge.write_docs()
-    ctx.tracker.log_artifact(docs, "data_docs")
-    ctx.progress.update(3, _STEPS, "steps")
+    context.tracker.log_artifact(docs, "data_docs")
+    context.progress.update(3, _STEPS, "steps")
     _refuse(on_corpus, docs)
     refused = {
         position: (document, reasons[position])
-        for position, document in enumerate(read_documents(root / RAW))
+        for position, document in enumerate(read_documents(RAW))
         if position in reasons
     }
-    write_quarantine(root / QUARANTINE, refused, raw)
+    write_quarantine(QUARANTINE, refused, raw)
     metrics = {
         "documents": len(statistics),
         "quarantined": len(refused),
         "expectations": [_row(finding) for finding in (*on_documents, *on_corpus)],
     }
-    write_json(root / METRICS, metrics)
-    ctx.tracker.log_metrics({"documents": len(statistics), "quarantined": len(refused)})
-    ctx.progress.update(_STEPS, _STEPS, "steps")
-    return metrics
+    write_json(METRICS, metrics)
+    context.tracker.log_metrics({"documents": len(statistics), "quarantined": len(refused)})
+    context.progress.update(_STEPS, _STEPS, "steps")
 
 
 def _reasons(findings: list[Finding]) -> dict[int, list[str]]:

@@ -38,32 +38,32 @@ REMOVED = "removed.jsonl"  # id, domain, source, path and reason of every docume
 SPLITS = ("train", "heldout")
 
 
-def curate(ctx: StageContext, root: Path = Path()) -> dict[str, Any]:
-    """Write `data/curated` and `metrics/curate.json` below `root`; returns the metrics.
+def run(context: StageContext) -> None:
+    """Write `data/curated` and `metrics/curate.json`.
 
     Raises BadInput for a corrupt shard, a quarantine of another corpus, or a domain that curation leaves empty or
     too small to be split.
     """
-    params = ctx.params.corpus
-    raw = read_manifest(root / RAW, "ingest")
-    verify(root / RAW, raw)
-    set_aside = read_set_aside(root / QUARANTINE, raw)
-    windows = benchmark_windows(root / TASKS, params.curation.decontamination.ngram_words)
-    with _scratch(root / SCRATCH) as scratch:
+    params = context.params.corpus
+    raw = read_manifest(RAW, "ingest")
+    verify(RAW, raw)
+    set_aside = read_set_aside(QUARANTINE, raw)
+    windows = benchmark_windows(TASKS, params.curation.decontamination.ngram_words)
+    with _scratch(SCRATCH) as scratch:
         curate_documents(
-            root / RAW,
+            RAW,
             scratch,
             params.curation,
             windows,
             set_aside,
-            before_pass=lambda number: ctx.progress.update(number, len(PASSES), "passes"),
+            before_pass=lambda number: context.progress.update(number, len(PASSES), "passes"),
         )
         survivors = list(read_survivors(scratch))
         dropped = list(read_dropped(scratch))
     _expect_every_domain(survivors, dropped)
-    splits = split(survivors, params.held_out_share, ctx.params.seed)
-    metrics = _measure(root / RAW, set_aside, survivors, dropped, splits)
-    with write_directory(root / CURATED) as directory:
+    splits = split(survivors, params.held_out_share, context.params.seed)
+    metrics = _measure(RAW, set_aside, survivors, dropped, splits)
+    with write_directory(CURATED) as directory:
         shards: list[Shard] = []
         for name, documents in splits.items():
             for domain in sorted({document.domain for document in documents}):
@@ -81,9 +81,9 @@ def curate(ctx: StageContext, root: Path = Path()) -> dict[str, Any]:
             },
         )
         write_manifest(directory, manifest)
-    write_json(root / METRICS, metrics)
-    ctx.progress.update(len(PASSES), len(PASSES), "passes")
-    ctx.tracker.log_metrics(
+    write_json(METRICS, metrics)
+    context.progress.update(len(PASSES), len(PASSES), "passes")
+    context.tracker.log_metrics(
         {
             f"{unit}.{split_name}.{domain}": value
             for split_name in SPLITS
@@ -91,7 +91,6 @@ def curate(ctx: StageContext, root: Path = Path()) -> dict[str, Any]:
             for unit, value in row.items()
         }
     )
-    return metrics
 
 
 def split(documents: Iterable[Document], held_out_share: float, seed: int) -> dict[str, list[Document]]:
@@ -134,9 +133,9 @@ def _expect_every_domain(survivors: list[Document], dropped: list[dict[str, str]
     kept = {document.domain for document in survivors}
     for domain in sorted({row["domain"] for row in dropped} - kept):
         reasons = Counter(row["reason"] for row in dropped if row["domain"] == domain)
-        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
         raise BadInput(
-            f"corpus.curation: removes every document of domain {domain!r} ({told}); loosen the parameter behind "
+            f"corpus.curation: removes every document of domain {domain!r} ({shown}); loosen the parameter behind "
             "the reason, or drop the sources of that domain"
         )
 

@@ -17,9 +17,9 @@ from components.corpus.sources import read_source
 RAW = Path("data/raw")
 
 
-def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> Manifest:
-    """Write `out/<source>/part-*.jsonl.zst` and the manifest. Raises BadInput, with `out` untouched, on any fault."""
-    sources = choose(load_catalogue(catalogue).sources, ctx.params.corpus.sources)
+def run(context: StageContext) -> None:
+    """Write `data/raw/<source>/part-*.jsonl.zst` and the manifest. Raises BadInput on any fault and changes nothing."""
+    sources = choose(load_catalogue(CATALOGUE).sources, context.params.corpus.sources)
     shards: list[Shard] = []
     counts = {"documents": Counter[str](), "text_bytes": Counter[str]()}
 
@@ -30,9 +30,9 @@ def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> M
                 counts["text_bytes"][key] += len(document.text.encode())
             yield document
 
-    with write_directory(out) as directory:
+    with write_directory(RAW) as directory:
         for number, (name, source) in enumerate(sources.items()):
-            ctx.progress.update(number, len(sources), "sources")
+            context.progress.update(number, len(sources), "sources")
             written = write_documents(directory / name, counted(read_source(name, source)))
             if not written:
                 raise BadInput(f"corpus.sources: {name!r} holds no text; remove it or correct its catalogue entry")
@@ -46,11 +46,10 @@ def ingest(ctx: StageContext, catalogue: Path = CATALOGUE, out: Path = RAW) -> M
             },
         )
         write_manifest(directory, manifest)
-    ctx.progress.update(len(sources), len(sources), "sources")
-    ctx.tracker.log_metrics(
+    context.progress.update(len(sources), len(sources), "sources")
+    context.tracker.log_metrics(
         {f"{unit}.{domain}": value for domain, row in manifest.totals["domain"].items() for unit, value in row.items()}
     )
-    return manifest
 
 
 def _totals(counts: dict[str, Counter[str]], group: str) -> dict[str, dict[str, int]]:

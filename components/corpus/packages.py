@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from components.core.errors import BadInput
+from components.core.files import write_file
 from components.core.lineage import sha256_file
 from components.core.paths import home
 
@@ -51,7 +52,8 @@ def fetch(registry: Registry, name: str, version: str, sha256: str | None, *, wh
                 "find out why it changed, then correct the catalogue"
             )
         target = cache / f"{found}-{archives[0].name}"
-        archives[0].replace(target)
+        with write_file(target) as temporary:
+            archives[0].replace(temporary)
     return target
 
 
@@ -73,9 +75,10 @@ def _download(registry: Registry, name: str, version: str, directory: Path, wher
             f"{where}: {name} {version} did not come from {registry} within {_FETCH_TIMEOUT_S} s; check the network"
         ) from None
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("W:", "WARNING"))]
+        errors = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("W:", "WARNING"))]
+        reason = errors[-1].strip() if errors else "no reason given"
         raise BadInput(
-            f"{where}: cannot get {name} {version} from {registry}: {said[-1].strip() if said else 'no reason given'}; "
+            f"{where}: cannot get {name} {version} from {registry}: {reason}; "
             "check the network, the name and the version"
         )
 

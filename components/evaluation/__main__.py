@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from components.core import params as schema
-from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="What a checkpoint can do, and whether a candidate may be released.", add_completion=False)
 
@@ -19,19 +17,13 @@ def evaluate(
 ) -> None:
     """Score checkpoints/NAME: held-out bits per byte, lm-eval tasks, the agent loop on held-out tasks.
 
-    Writes data/evaluations/NAME (every item) and metrics/evaluate/NAME.json (the figures).
+    Writes data/evaluations/NAME (every item) and metrics/evaluate/NAME.json (the metrics).
     """
 
-    def body(context: StageContext) -> None:
+    with run_stage("evaluate", name) as context:
         from components.evaluation.evaluate import run
 
         run(context, name)
-
-    try:
-        schema.find_stage(schema.load(), name)
-    except BadInput as error:  # before a run is tracked under a name that no stage has
-        fail(f"evaluate@{name}", str(error), EXIT_BAD_INPUT)
-    run_stage(f"evaluate@{name}", body)
 
 
 @app.command()
@@ -41,12 +33,10 @@ def gate() -> None:
     Ends with 0 whatever the verdict: PASS, HOLD or INSUFFICIENT_POWER. Whoever releases reads it there.
     """
 
-    def body(context: StageContext) -> None:
+    with run_stage("gate") as context:
         from components.evaluation.gate import run
 
         run(context)
-
-    run_stage("gate", body)
 
 
 if __name__ == "__main__":

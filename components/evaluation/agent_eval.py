@@ -108,13 +108,13 @@ def parse_rate(items: Sequence[EpisodeItem]) -> tuple[int, int]:
 
 
 def summarise(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict[str, float | int]]:
-    """Figures of one policy by family: success with Wilson's interval, parse rate, how episodes ended."""
-    figures: dict[str, dict[str, float | int]] = {}
+    """Metrics of one policy by family: success with Wilson's interval, parse rate, how episodes ended."""
+    metrics: dict[str, dict[str, float | int]] = {}
     for family in dict.fromkeys(item.family for item in items):
         members = [item for item in items if item.family == family]
         success = wilson(sum(item.success for item in members), len(members), confidence)
         read, tried = parse_rate(members)
-        figures[family] = {
+        metrics[family] = {
             "success": success.estimate,
             "lo": success.low,
             "hi": success.high,
@@ -124,24 +124,24 @@ def summarise(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict
             "parse_rate": read / tried if tried else 0.0,
             **{f"end_{end}": sum(item.end == end for item in members) for end in sorted({i.end for i in members})},
         }
-    return figures
+    return metrics
 
 
 def summarise_streams(items: Sequence[EpisodeItem], confidence: float) -> dict[str, dict[str, float | int]]:
     """Success of one policy by stream: the mean of its families' rates, each family counting alike however many
     episodes it has. The interval is for new tasks of these very families."""
-    figures: dict[str, dict[str, float | int]] = {}
+    metrics: dict[str, dict[str, float | int]] = {}
     for stream in dict.fromkeys(item.stream for item in items):
         families: dict[str, list[bool]] = {}
         for item in items:
             if item.stream == stream:
                 families.setdefault(item.family, []).append(item.success)
         success = mean_of([wilson(sum(each), len(each), confidence) for each in families.values()])
-        figures[stream] = {
+        metrics[stream] = {
             "success": success.estimate,
             "lo": success.low,
             "hi": success.high,
             "families": len(families),
             "episodes": sum(map(len, families.values())),
         }
-    return figures
+    return metrics

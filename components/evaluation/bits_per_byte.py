@@ -35,7 +35,7 @@ class HeldOutDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
+class TextSegment:
     """Up to SEGMENT_TOKENS consecutive tokens of a document: the item that intervals are computed from."""
 
     domain: str
@@ -106,7 +106,7 @@ def segments(
     *,
     unigram: NGramModel,
     five_gram: NGramModel,
-) -> list[Segment]:
+) -> list[TextSegment]:
     """Cut the documents into segments and sum the model's and both baselines' bits over each."""
     found = []
     for document, model_bits_T in zip(documents, of_model, strict=True):
@@ -114,7 +114,7 @@ def segments(
         for number, start in enumerate(range(0, len(document.ids) - 1, SEGMENT_TOKENS)):
             span = slice(start, start + SEGMENT_TOKENS)
             found.append(
-                Segment(
+                TextSegment(
                     domain=document.domain,
                     document=document.id,
                     segment=number,
@@ -128,7 +128,7 @@ def segments(
     return found
 
 
-def by_domain(items: Sequence[Segment], scorer: Literal["model", "unigram", "five_gram"]) -> dict[str, float]:
+def by_domain(items: Sequence[TextSegment], scorer: Literal["model", "unigram", "five_gram"]) -> dict[str, float]:
     """Bits per byte of each domain."""
     bits: dict[str, float] = {}
     size_bytes: dict[str, int] = {}

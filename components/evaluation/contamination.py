@@ -19,7 +19,7 @@ WINDOW_TOKENS = 24  # about the 13 words that benchmarks are commonly cleared by
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying loses nothing; products wrap at 2**64
 
 
-def examine(
+def find_contaminated(
     seen: Sequence[np.ndarray],
     tasks: Sequence[str],
     limit: int,

@@ -1,4 +1,4 @@
-"""The stage `evaluate@NAME`: everything that is asked of one checkpoint, item by item, and the figures made of it."""
+"""The stage `evaluate@NAME`: everything that is asked of one checkpoint, item by item, and the metrics made of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.core.stage import StageContext
 from components.core.tracking import flatten
 from components.evaluation import agent_eval, bits_per_byte, contamination, figures, phases
 from components.evaluation.agent_eval import EpisodeItem
-from components.evaluation.bits_per_byte import HeldOutDocument, Segment
+from components.evaluation.bits_per_byte import HeldOutDocument, TextSegment
 from components.evaluation.checkpoint import Checkpoint, load_checkpoint
 from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, write_items
 from components.evaluation.lm_eval_adapter import TaskItem, TriviumLM, run_tasks
@@ -44,7 +44,7 @@ def run(context: StageContext, name: str) -> None:
     checkpoint = load_checkpoint(name, tokenizer)
     curated = read_manifest(CURATED, "curate")
     families = agent_eval.evaluated_families(params)
-    parts = Parts(context, total=2 + 2 * len(families))
+    parts = EvaluationProgress(context, total=2 + 2 * len(families))
 
     documents = read_documents(curated, tokenizer, params.evaluation.held_out_bytes)
     seen = seen_documents(checkpoint.curriculum)
@@ -79,7 +79,7 @@ def run(context: StageContext, name: str) -> None:
         "tokenizer_sha256": tokenizer.sha256,
         "seed": params.seed,
         "held_out_families": list(params.evaluation.held_out_families),
-        "contamination": contamination.examine(
+        "contamination": contamination.find_contaminated(
             seen, params.evaluation.tasks, params.evaluation.task_limit, documents, tokenizer
         ),
     }
@@ -93,7 +93,7 @@ def run(context: StageContext, name: str) -> None:
     context.tracker.log_figure(figures.phase_accuracy(metrics), "phases.png")
 
 
-class Parts:
+class EvaluationProgress:
     """Progress in parts: the held-out text, the tasks, and each family's episodes and phases."""
 
     def __init__(self, context: StageContext, total: int) -> None:
@@ -123,7 +123,7 @@ def score_text(
     tokenizer: TextTokenizer,
     documents: Sequence[HeldOutDocument],
     seen: Sequence[np.ndarray],
-) -> list[Segment]:
+) -> list[TextSegment]:
     """Held-out text scored by the model and by baselines that have counted what it has seen."""
     unigram, five_gram = (
         NGramModel(seen, order=order, vocab_size=tokenizer.vocab_size, bos_id=tokenizer.bos_id) for order in (1, FIVE)
@@ -132,7 +132,7 @@ def score_text(
     return bits_per_byte.segments(documents, bits, unigram=unigram, five_gram=five_gram)
 
 
-def text_metrics(segments: Sequence[Segment]) -> dict[str, dict[str, float]]:
+def text_metrics(segments: Sequence[TextSegment]) -> dict[str, dict[str, float]]:
     """Bits per byte by domain: the model's under `bits_per_byte`, each baseline's under its name."""
     return {
         "bits_per_byte": bits_per_byte.by_domain(segments, "model"),
@@ -175,7 +175,7 @@ def task_metrics(answers: Sequence[TaskItem]) -> dict[str, dict[str, float | int
 
 def write_results(
     target: Path,
-    segments: Sequence[Segment],
+    segments: Sequence[TextSegment],
     episodes: Sequence[EpisodeItem],
     answers: Sequence[TaskItem],
     phase_answers: Sequence[PhaseAnswer],
@@ -183,7 +183,7 @@ def write_results(
 ) -> None:
     """Write the item files and their manifest, whole or not at all."""
     with write_directory(target) as directory:
-        write_items(directory / BITS_FILE, Segment, segments)
+        write_items(directory / BITS_FILE, TextSegment, segments)
         write_items(directory / AGENT_FILE, EpisodeItem, episodes)
         write_items(directory / TASKS_FILE, TaskItem, answers)
         write_items(directory / PHASES_FILE, PhaseAnswer, phase_answers)

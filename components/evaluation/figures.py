@@ -31,10 +31,10 @@ def agent_success(metrics: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     scorers = {**metrics["baselines"], "model": metrics["agent"]}
-    for number, (label, figures) in enumerate(scorers.items()):
-        rates = [figures[family]["success"] for family in families]
-        below = [rate - figures[family]["lo"] for rate, family in zip(rates, families, strict=True)]
-        above = [figures[family]["hi"] - rate for rate, family in zip(rates, families, strict=True)]
+    for number, (label, by_family) in enumerate(scorers.items()):
+        rates = [by_family[family]["success"] for family in families]
+        below = [rate - by_family[family]["lo"] for rate, family in zip(rates, families, strict=True)]
+        above = [by_family[family]["hi"] - rate for rate, family in zip(rates, families, strict=True)]
         places = [place + (number - 1) * 0.27 for place in range(len(families))]
         axes.bar(places, rates, width=0.25, yerr=[below, above], capsize=3, label=label)
     axes.set_xticks(range(len(families)), families, rotation=20, ha="right")
@@ -48,12 +48,12 @@ def agent_success(metrics: Mapping[str, Any]) -> Figure:
 def phase_accuracy(metrics: Mapping[str, Any]) -> Figure:
     """Accuracy of finding the true continuation, by phase and stream with 95% intervals, and chance."""
     phases = metrics["phases"]
-    names = list(dict.fromkeys(phase for figures in phases.values() for phase in figures))
+    names = list(dict.fromkeys(phase for by_phase in phases.values() for phase in by_phase))
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / max(1, len(phases))
-    for number, (stream, figures) in enumerate(phases.items()):
-        held = [(place, figures[name]) for place, name in enumerate(names) if name in figures]
+    for number, (stream, by_phase) in enumerate(phases.items()):
+        held = [(place, by_phase[name]) for place, name in enumerate(names) if name in by_phase]
         places = [place + (number - (len(phases) - 1) / 2) * width for place, _ in held]
         rates = [row["acc"] for _, row in held]
         below = [row["acc"] - row["lo"] for _, row in held]

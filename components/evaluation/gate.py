@@ -1,9 +1,7 @@
 """The stage `gate`: may the candidate be released? Decided from item-level results, by rules fixed beforehand.
 
-Every check has one of three verdicts. PASS: the interval lies on the good side. HOLD: it lies on the bad side.
-INSUFFICIENT_POWER: these items cannot tell; a pass it is not. The whole is HOLD if any check holds, else
-INSUFFICIENT_POWER if any lacks power, else PASS. The stage itself ends with 0 whatever the verdict: the release reads
-it, and publishes nothing but a PASS as more than a candidate.
+The stage ends with 0 whatever the verdict (components.evaluation.verdict). The release reads it, and publishes nothing
+but a PASS as more than a candidate.
 """
 
 from __future__ import annotations
@@ -12,18 +10,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
 
 import numpy as np
 
 from components.core.errors import BadInput
 from components.core.files import write_json
 from components.core.lineage import Manifest, read_manifest, verify
-from components.core.params import Gate
+from components.core.params import GateParams
 from components.core.stage import StageContext
 from components.evaluation import report
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem, parse_rate
-from components.evaluation.bits_per_byte import Segment
+from components.evaluation.bits_per_byte import TextSegment
 from components.evaluation.items import AGENT_FILE, BITS_FILE, read_items
 from components.evaluation.statistics import (
     BootstrapResult,
@@ -36,8 +33,8 @@ from components.evaluation.statistics import (
     standard_error,
     wilson,
 )
+from components.evaluation.verdict import GateCheck, GateVerdict, overall
 
-Verdict = Literal["PASS", "HOLD", "INSUFFICIENT_POWER"]
 EVALUATIONS = Path("data/evaluations")
 METRICS_FILE = Path("metrics/gate.json")
 # From fewer clusters a percentile bootstrap gives intervals that are too narrow. Then pieces of text are drawn instead
@@ -46,22 +43,12 @@ MIN_CLUSTERS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
-    """One question, its answer, and every number behind the answer."""
-
-    name: str
-    verdict: Verdict
-    reason: str
-    figures: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Results:
     """One checkpoint's evaluation, verified and read."""
 
     name: str
     manifest: Manifest
-    segments: list[Segment]
+    segments: list[TextSegment]
     episodes: list[EpisodeItem]
 
     def successes(self, policy: str, family: str) -> dict[str, bool]:
@@ -83,7 +70,7 @@ def run(context: StageContext) -> None:
             "candidate": gate.candidate,
             "baseline": gate.baseline,
             "checks": {
-                check.name: {"verdict": check.verdict, "reason": check.reason, **check.figures} for check in checks
+                check.name: {"verdict": check.verdict, "reason": check.reason, **check.metrics} for check in checks
             },
         },
     )
@@ -107,12 +94,12 @@ def read_results(name: str) -> Results:
     return Results(
         name=name,
         manifest=manifest,
-        segments=read_items(directory / BITS_FILE, Segment),
+        segments=read_items(directory / BITS_FILE, TextSegment),
         episodes=read_items(directory / AGENT_FILE, EpisodeItem),
     )
 
 
-def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list[Check]:
+def decide(candidate: Results, baseline: Results, gate: GateParams, seed: int) -> list[GateCheck]:
     """All checks. Raises BadInput if the two evaluations do not answer the same items."""
     for fact in ("tokenizer_sha256", "seed"):
         ours, theirs = candidate.manifest.facts.get(fact), baseline.manifest.facts.get(fact)
@@ -122,29 +109,22 @@ def decide(candidate: Results, baseline: Results, gate: Gate, seed: int) -> list
                 "be paired, run `dvc repro evaluate`"
             )
     return [
-        rises(candidate, baseline, gate),
-        *(beats(candidate, policy, gate) for policy in BASELINES),
-        *held_out_text(candidate.segments, baseline.segments, gate, seed),
-        readable_calls(candidate.episodes, gate),
-        uncontaminated(candidate.manifest),
+        check_target_family(candidate, baseline, gate),
+        *(check_against_baseline(candidate, policy, gate) for policy in BASELINES),
+        *check_held_out_text(candidate.segments, baseline.segments, gate, seed),
+        check_readable_calls(candidate.episodes, gate),
+        check_contamination(candidate.manifest),
     ]
 
 
-def overall(checks: Sequence[Check]) -> Verdict:
-    verdicts = {check.verdict for check in checks}
-    if "HOLD" in verdicts:
-        return "HOLD"
-    return "INSUFFICIENT_POWER" if "INSUFFICIENT_POWER" in verdicts else "PASS"
-
-
-def rises(candidate: Results, baseline: Results, gate: Gate) -> Check:
+def check_target_family(candidate: Results, baseline: Results, gate: GateParams) -> GateCheck:
     """Does success on the target family rise from the baseline checkpoint to the candidate?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), baseline.successes(MODEL, family)
     return _success_check("target_family_rises", f"{family}: over {baseline.name}", family, ours, theirs, gate)
 
 
-def beats(candidate: Results, policy: str, gate: Gate) -> Check:
+def check_against_baseline(candidate: Results, policy: str, gate: GateParams) -> GateCheck:
     """Does the candidate do better on the target family than a policy that knows nothing?"""
     family = gate.target_family
     ours, theirs = candidate.successes(MODEL, family), candidate.successes(policy, family)
@@ -152,8 +132,8 @@ def beats(candidate: Results, policy: str, gate: Gate) -> Check:
 
 
 def _success_check(
-    name: str, what: str, family: str, ours: dict[str, bool], theirs: dict[str, bool], gate: Gate
-) -> Check:
+    name: str, what: str, family: str, ours: dict[str, bool], theirs: dict[str, bool], gate: GateParams
+) -> GateCheck:
     if not ours:
         raise BadInput(f"gate.target_family = {family!r}: was not evaluated; choose a family that evaluations hold")
     if ours.keys() != theirs.keys():
@@ -163,21 +143,21 @@ def _success_check(
     first = np.array(list(ours.values()))
     second = np.array([theirs[task] for task in ours])
     difference = paired_rate_difference(first, second, gate.confidence)
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if difference.low > 0:
         verdict = "PASS"
     elif difference.high < gate.minimum_effect:
         verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name=name,
         verdict=verdict,
-        reason=f"{what} success differs by {_shown(difference)} on {len(first)} tasks; "
+        reason=f"{what} success differs by {_format(difference)} on {len(first)} tasks; "
         + {
             "PASS": "it is above 0",
             "HOLD": f"a rise of {gate.minimum_effect:g} is ruled out",
             "INSUFFICIENT_POWER": f"neither none nor a rise of {gate.minimum_effect:g} is ruled out",
         }[verdict],
-        figures={
+        metrics={
             "candidate": float(first.mean()),
             "other": float(second.mean()),
             "difference": asdict(difference),
@@ -190,10 +170,12 @@ def _success_check(
     )
 
 
-def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gate: Gate, seed: int) -> list[Check]:
+def check_held_out_text(
+    candidate: Sequence[TextSegment], baseline: Sequence[TextSegment], gate: GateParams, seed: int
+) -> list[GateCheck]:
     """Does the candidate lose no more than the margin on any text domain? Holm's rule over the domains."""
 
-    def pieces(items: Sequence[Segment]) -> list[tuple[str, str, int, int]]:
+    def pieces(items: Sequence[TextSegment]) -> list[tuple[str, str, int, int]]:
         return [(item.domain, item.document, item.segment, item.bytes) for item in items]
 
     if pieces(candidate) != pieces(baseline):
@@ -226,7 +208,7 @@ def held_out_text(candidate: Sequence[Segment], baseline: Sequence[Segment], gat
     return [_text_check(name, units[name], drawn[name], adjusted[name], alpha, gate) for name in names]
 
 
-def _clusters(items: Sequence[Segment]) -> tuple[str, np.ndarray]:
+def _clusters(items: Sequence[TextSegment]) -> tuple[str, np.ndarray]:
     """What is drawn with replacement: documents, or where they are few the segments themselves."""
     documents = np.array([item.document for item in items])
     if len(np.unique(documents)) >= MIN_CLUSTERS:
@@ -235,27 +217,32 @@ def _clusters(items: Sequence[Segment]) -> tuple[str, np.ndarray]:
 
 
 def _text_check(
-    domain: str, clusters: tuple[str, np.ndarray], result: BootstrapResult, adjusted_p: float, alpha: float, gate: Gate
-) -> Check:
+    domain: str,
+    clusters: tuple[str, np.ndarray],
+    result: BootstrapResult,
+    adjusted_p: float,
+    alpha: float,
+    gate: GateParams,
+) -> GateCheck:
     unit, members = clusters
     count = len(np.unique(members))
     margin = gate.non_inferiority_bits
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if count >= MIN_CLUSTERS:
         if adjusted_p <= alpha:
             verdict = "PASS"
         elif result.interval.low > margin:
             verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name=f"held_out_text_{domain}",
         verdict=verdict,
-        reason=f"{domain}: bits per byte change by {_shown(result.interval)} on {count} {unit}; "
+        reason=f"{domain}: bits per byte change by {_format(result.interval)} on {count} {unit}; "
         + {
             "PASS": f"within the margin of {margin:g}",
             "HOLD": f"more than the margin of {margin:g}",
             "INSUFFICIENT_POWER": f"these cannot tell whether that is within the margin of {margin:g}",
         }[verdict],
-        figures={
+        metrics={
             "loss_bits": asdict(result.interval),
             "margin_bits": margin,
             "adjusted_p": adjusted_p,
@@ -266,43 +253,43 @@ def _text_check(
     )
 
 
-def readable_calls(episodes: Sequence[EpisodeItem], gate: Gate) -> Check:
+def check_readable_calls(episodes: Sequence[EpisodeItem], gate: GateParams) -> GateCheck:
     """Can the candidate's tool calls be read? A floor, never a merit: form is easier learned than sense."""
     read, tried = parse_rate([item for item in episodes if item.policy == MODEL])
     rate = wilson(read, tried, gate.confidence)
     floor = gate.minimum_parse_rate
-    verdict: Verdict = "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "INSUFFICIENT_POWER"
     if rate.low >= floor:
         verdict = "PASS"
     elif rate.high < floor:
         verdict = "HOLD"
-    return Check(
+    return GateCheck(
         name="readable_calls",
         verdict=verdict,
-        reason=f"{read} tool calls could be read, {tried - read} turns could not: {_shown(rate)}; "
+        reason=f"{read} tool calls could be read, {tried - read} turns could not: {_format(rate)}; "
         + {
             "PASS": f"at least {floor:g}",
             "HOLD": f"below {floor:g}",
             "INSUFFICIENT_POWER": f"these cannot tell whether that is at least {floor:g}",
         }[verdict],
-        figures={"rate": asdict(rate), "read": read, "tried": tried},
+        metrics={"rate": asdict(rate), "read": read, "tried": tried},
     )
 
 
-def uncontaminated(manifest: Manifest) -> Check:
+def check_contamination(manifest: Manifest) -> GateCheck:
     """Has training seen any of the items it is examined on?"""
     found = manifest.facts["contamination"]
     hits, items = found["contaminated"], found["items"]
-    verdict: Verdict = "HOLD" if hits else "PASS" if items else "INSUFFICIENT_POWER"
+    verdict: GateVerdict = "HOLD" if hits else "PASS" if items else "INSUFFICIENT_POWER"
     window = found["window_tokens"]
-    return Check(
+    return GateCheck(
         name="uncontaminated",
         verdict=verdict,
         reason=f"{len(hits)} of {items} task items share {window} tokens in a row with the text trained on"
         + (f": {', '.join(hits[:5])}" if hits else ""),
-        figures=dict(found),
+        metrics=dict(found),
     )
 
 
-def _shown(interval: Interval) -> str:
+def _format(interval: Interval) -> str:
     return f"{interval.estimate:.3f} ({interval.low:.3f} to {interval.high:.3f})"

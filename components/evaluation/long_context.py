@@ -57,7 +57,7 @@ _MOVE = ToolSpec(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class ProbeItem:
     """context: token ids that end where an option begins. depth: share of the context before the deciding sentence."""
 
     context: tuple[int, ...]
@@ -74,7 +74,7 @@ class ProbeResult:
     accuracy: Interval
 
 
-def make_item(probe: str, tokenizer: TextTokenizer, tokens: int, seed: int, index: int, items: int) -> Item:
+def make_item(probe: str, tokenizer: TextTokenizer, tokens: int, seed: int, index: int, items: int) -> ProbeItem:
     """Item `index` of `items`, with a context of at most `tokens` tokens and close to it.
 
     Raises BadInput for an unknown probe or a length below 512.
@@ -87,7 +87,7 @@ def make_item(probe: str, tokenizer: TextTokenizer, tokens: int, seed: int, inde
     return PROBES[probe](tokenizer, tokens, draw, (index + 0.5) / items)
 
 
-def _needle(tokenizer: TextTokenizer, tokens: int, draw: random.Random, depth: float) -> Item:
+def _needle(tokenizer: TextTokenizer, tokens: int, draw: random.Random, depth: float) -> ProbeItem:
     opening = [tokenizer.bos_id, *tokenizer.encode("A list of objects and their codes.\n")]
     facts: list[tuple[str, str, list[int]]] = []
     left = tokens - len(opening) - 64  # what a question takes at most, byte by byte
@@ -110,7 +110,7 @@ def _needle(tokenizer: TextTokenizer, tokens: int, draw: random.Random, depth: f
     return _item(tokenizer, context, code, wrong, draw, depth)
 
 
-def _state(tokenizer: TextTokenizer, tokens: int, draw: random.Random, depth: float) -> Item:
+def _state(tokenizer: TextTokenizer, tokens: int, draw: random.Random, depth: float) -> ProbeItem:
     things = [f"{adjective} {noun}" for adjective in _ADJECTIVES for noun in _NOUNS]
     asked = draw.choice(things)
     opening = encode_conversation(tokenizer, [Message("user", "Move the things as needed.")], [_MOVE])
@@ -155,18 +155,21 @@ def _exchange(tokenizer: TextTokenizer, thing: str, room: str) -> list[int]:
 
 def _item(
     tokenizer: TextTokenizer, context: list[int], right: str, wrong: Sequence[str], draw: random.Random, depth: float
-) -> Item:
+) -> ProbeItem:
     texts = [right, *wrong]
     draw.shuffle(texts)
     options = tuple(tuple(tokenizer.encode(text)) for text in texts)
-    return Item(context=tuple(context), options=options, answer=texts.index(right), depth=depth)
+    return ProbeItem(context=tuple(context), options=options, answer=texts.index(right), depth=depth)
 
 
-PROBES: dict[str, Callable[[TextTokenizer, int, random.Random, float], Item]] = {"needle": _needle, "state": _state}
+PROBES: dict[str, Callable[[TextTokenizer, int, random.Random, float], ProbeItem]] = {
+    "needle": _needle,
+    "state": _state,
+}
 
 
 @torch.inference_mode()
-def option_log_probabilities(model: MLATransformer, item: Item, prefill_tokens: int = 2048) -> list[float]:
+def option_log_probabilities(model: MLATransformer, item: ProbeItem, prefill_tokens: int = 2048) -> list[float]:
     """Summed log-probability of each option, nats. The context is read once, in chunks, into the latent cache."""
     device = model.head_weight.device
     length, longest = len(item.context), max(map(len, item.options))

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+from components.core.files import write_text
+
 TASKS = Path(__file__).parent / "tasks"
 SEED = 20260511  # of the options drawn; changing it makes other items
 ITEMS_PER_TASK = 100
@@ -39,7 +41,7 @@ def main(
     ):
         lines = [json.dumps(item, ensure_ascii=False) for item in items]
         assert len(lines) == ITEMS_PER_TASK, (task, len(lines))
-        (TASKS / f"{task}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(TASKS / f"{task}.jsonl", "\n".join(lines) + "\n")
 
 
 def hellaswag_items(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Answers to the questions about phases, and the figures made of them.
+"""Answers to the questions about phases, and the metrics made of them.
 
 Baselines that read no question say how much of a score could come from looks: always the same place, the longest text,
 the way true texts of the family sound. One that only compares words says how much could come from copying.
@@ -47,16 +47,16 @@ def phase_metrics(answers: Sequence[PhaseAnswer], confidence: float) -> dict[str
         for phase in PHASES:
             members = [answer for answer in answers if (answer.stream, answer.phase) == (stream, phase)]
             if members:
-                found.setdefault(stream, {})[phase] = _figures(members, confidence)
+                found.setdefault(stream, {})[phase] = _metrics(members, confidence)
     return found
 
 
 def all_phases(answers: Sequence[PhaseAnswer], confidence: float) -> dict[str, float | int]:
-    """The same figures over all questions, the one place where the baselines rest on many."""
-    return _figures(answers, confidence)
+    """The same metrics over all questions, the one place where the baselines rest on many."""
+    return _metrics(answers, confidence)
 
 
-def _figures(members: Sequence[PhaseAnswer], confidence: float) -> dict[str, float | int]:
+def _metrics(members: Sequence[PhaseAnswer], confidence: float) -> dict[str, float | int]:
     accuracy = wilson(sum(answer.acc for answer in members), len(members), confidence)
     guessing = sum(1 / len(answer.options) for answer in members) / len(members)
     places = [sum(answer.gold == place for answer in members) for place in range(OPTIONS)]

@@ -2,7 +2,7 @@
 
 A question is a real beginning of a real record, rendered as in training and cut where a phase's text begins, and four
 options of like length: the true text and three real texts that do not belong there. These come, where there are any,
-from wrong branches of the same task, really taken, and from what the record said before; else from other records of
+from wrong branches of the same task, really taken, and from what the record holds before it; else from other records of
 the family. Two texts about the same call or observation, or that differ in everyday words alone, are never set against
 each other. A function of (seed, families, tokenizer) alone: every checkpoint is asked the same.
 
@@ -38,7 +38,7 @@ _COSTLY_RECORDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """What an oracle said in one phase of one turn. `about` is the call it makes or what it reads, None of an answer:
+    """What an oracle wrote in one phase of one turn. `about` is the call it makes or what it reads, None of an answer:
     two utterances about the same mean the same, whatever their words."""
 
     phase: Phase
@@ -85,7 +85,7 @@ def build_items(families: Mapping[str, TaskFamily], items_per_phase: int, seed: 
 
 
 def utterances(steps: Sequence[Step], answer_turn: int) -> Iterator[Utterance]:
-    """Everything said in an episode that a question may be about; the thoughts of a wrong step included, as wrong."""
+    """The texts of an episode that a question may be about; the thoughts of a wrong step are among them, as wrong."""
     turn, read = 0, ""
     for step in steps:
         phase: Phase
@@ -129,25 +129,25 @@ def _next_call(steps: Sequence[Step], step: Step) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Told:
-    """A record, what was said in it, and what was said on other wrong branches of its task."""
+class _Episode:
+    """A record, its utterances, and those on other wrong branches of its task."""
 
     record: Record
-    said: tuple[Utterance, ...]
+    utterances: tuple[Utterance, ...]
     elsewhere: tuple[Utterance, ...]
 
 
 def _family_items(synthesizer: Synthesizer, name: str, wanted: int, seed: int) -> list[PhaseItem]:
-    told = _tell(synthesizer, name, wanted, seed)
+    episodes = _play_episodes(synthesizer, name, wanted, seed)
     pools = {
-        phase: [(one.record.family_id, said) for one in told for said in one.said if said.phase == phase]
+        phase: [(one.record.family_id, other) for one in episodes for other in one.utterances if other.phase == phase]
         for phase in PHASES
     }
     everyday = {phase: _everyday_words(pool) for phase, pool in pools.items()}
     found: list[PhaseItem] = []
     for phase in PHASES:
         made = 0
-        for one in told:
+        for one in episodes:
             if made == wanted:
                 break
             item = _item(one, phase, pools[phase], everyday[phase], seed)
@@ -157,28 +157,28 @@ def _family_items(synthesizer: Synthesizer, name: str, wanted: int, seed: int) -
     return found
 
 
-def _tell(synthesizer: Synthesizer, name: str, wanted: int, seed: int) -> list[_Told]:
+def _play_episodes(synthesizer: Synthesizer, name: str, wanted: int, seed: int) -> list[_Episode]:
     """Solved held-out episodes of a family, every other one with a wrong step, no prompt twice."""
     family = synthesizer.families[name]
     costly = family.domain == _COSTLY_DOMAIN
     records = 2 * wanted + _SPARE_RECORDS
     if costly:
         records = min(records, _COSTLY_RECORDS)
-    told: dict[str, _Told] = {}
+    episodes: dict[str, _Episode] = {}
     for number in range(2 * records):
-        if len(told) == records:
+        if len(episodes) == records:
             break
         record = synthesizer.episode(name, seed + number, float(number % 2 == 0), "heldout")
-        if record.verdict.outcome == "failure" or record.task.prompt in told:
+        if record.verdict.outcome == "failure" or record.task.prompt in episodes:
             continue
         task = family.sample(seed + number, "heldout")
         elsewhere: list[Utterance] = []
-        for sibling in range(0 if costly or len(told) >= 2 * wanted else _SIBLINGS):
+        for sibling in range(0 if costly or len(episodes) >= 2 * wanted else _SIBLINGS):
             steps = play(family, task, True, _sibling_seed(seed + number, sibling)).steps
             elsewhere += utterances(steps, answer_turn=-1)
-        said = tuple(utterances(record.steps, answer_turn=len(record.turns()) - 1))
-        told[record.task.prompt] = _Told(record=record, said=said, elsewhere=tuple(elsewhere))
-    return list(told.values())
+        own = tuple(utterances(record.steps, answer_turn=len(record.turns()) - 1))
+        episodes[record.task.prompt] = _Episode(record=record, utterances=own, elsewhere=tuple(elsewhere))
+    return list(episodes.values())
 
 
 def _sibling_seed(seed: int, sibling: int) -> int:
@@ -187,16 +187,18 @@ def _sibling_seed(seed: int, sibling: int) -> int:
 
 
 def _item(
-    one: _Told, phase: Phase, pool: Sequence[tuple[str, Utterance]], everyday: frozenset[str], seed: int
+    one: _Episode, phase: Phase, pool: Sequence[tuple[str, Utterance]], everyday: frozenset[str], seed: int
 ) -> PhaseItem | None:
     """A question about one turn of the record; None if it has no such phase or too few texts to set against it."""
     rng = named_rng("phases", seed, one.record.family_id, phase)
-    places = [said for said in one.said if said.phase == phase and said.label != "wrong" and said.text]
+    places = [other for other in one.utterances if other.phase == phase and other.label != "wrong" and other.text]
     rng.shuffle(places)
-    far = [said for owner, said in pool if owner != one.record.family_id and said.label != "wrong"]
+    far = [other for owner, other in pool if owner != one.record.family_id and other.label != "wrong"]
     for true in places:
-        near = [said for said in one.elsewhere if _same_kind(said, true)]
-        near += [said for said in one.said if said.turn < true.turn and _same_kind(said, true, wrong_only=False)]
+        near = [other for other in one.elsewhere if _same_kind(other, true)]
+        near += [
+            other for other in one.utterances if other.turn < true.turn and _same_kind(other, true, wrong_only=False)
+        ]
         chosen = _choose(true, near, far, everyday, rng)
         if chosen is not None:
             break
@@ -215,17 +217,17 @@ def _item(
         options=tuple(options),
         closing=closing,
         gold=options.index(true.text),
-        others=tuple(said.text for said in far if said.text not in options),
+        others=tuple(other.text for other in far if other.text not in options),
     )
 
 
-def _same_kind(said: Utterance, true: Utterance, *, wrong_only: bool = True) -> bool:
+def _same_kind(other: Utterance, true: Utterance, *, wrong_only: bool = True) -> bool:
     """Whether a text of the same task may be offered: a plan or call of a wrong step; any other thought on what came
     back. What a right step of another branch does might be right here too."""
     if true.phase in ("plan", "action"):
-        return said.phase == true.phase and (said.label == "wrong" or not wrong_only)
+        return other.phase == true.phase and (other.label == "wrong" or not wrong_only)
     if true.phase in ("diagnosis", "reflection"):
-        return said.phase in ("diagnosis", "reflection")
+        return other.phase in ("diagnosis", "reflection")
     return False
 
 
@@ -241,14 +243,14 @@ def _choose(
     contents = {_content(true.text, everyday)}
 
     def take(candidates: Sequence[Utterance], count: int) -> None:
-        for said in rng.sample(candidates, len(candidates)):
-            content = _content(said.text, everyday)
+        for other in rng.sample(candidates, len(candidates)):
+            content = _content(other.text, everyday)
             if len(found) == count:
                 return
-            alike = content in contents or (said.about == true.about and true.about is not None)
-            if not alike and said.text and _like_length(said.text, true.text):
+            alike = content in contents or (other.about == true.about and true.about is not None)
+            if not alike and other.text and _like_length(other.text, true.text):
                 contents.add(content)
-                found[content] = said.text
+                found[content] = other.text
 
     take(near, _NEAR)
     take(far, OPTIONS - 1)
@@ -265,7 +267,7 @@ def _cut(record: Record, true: Utterance) -> tuple[tuple[Segment, ...], Segment]
         for index, segment in enumerate(segments)
         if segment.step == true.turn and segment.kind == kind and not segment.special
     )
-    assert segments[place].text == true.text, "what was said is what is rendered"
+    assert segments[place].text == true.text, "what was written is what is rendered"
     assert segments[place + 1].special, "a special token stands between any two texts"
     return tuple(segments[:place]), segments[place + 1]
 
@@ -282,8 +284,8 @@ def _content(text: str, everyday: frozenset[str]) -> frozenset[str]:
 def _everyday_words(pool: Sequence[tuple[str, Utterance]]) -> frozenset[str]:
     """Words of many tasks; a number is never one of them."""
     tasks: dict[str, set[str]] = {}
-    for owner, said in pool:
-        for word in words(said.text):
+    for owner, other in pool:
+        for word in words(other.text):
             tasks.setdefault(word, set()).add(owner)
     many = max(1.0, _EVERYDAY_SHARE * len({owner for owner, _ in pool}))
     return frozenset(word for word, owners in tasks.items() if len(owners) > many and word.isalpha())

@@ -29,7 +29,7 @@ class ScoredRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ScoringRow:
     """Token ids to score: those from `first_target` on, each given all before it in the row."""
 
     ids: np.ndarray
@@ -39,7 +39,9 @@ class Row:
         assert 1 <= self.first_target <= len(self.ids)
 
 
-def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int, first_target: int = 1) -> list[Row]:
+def sliding_rows(
+    ids: np.ndarray, *, context_tokens: int, overlap_tokens: int, first_target: int = 1
+) -> list[ScoringRow]:
     """Rows of at most `context_tokens` that together score every token of `ids` from `first_target` on exactly once.
 
     One row with as much context as fits, if that is enough; else rows slide on, and after the first one each scored
@@ -48,13 +50,13 @@ def sliding_rows(ids: np.ndarray, *, context_tokens: int, overlap_tokens: int, f
     assert 0 < overlap_tokens < context_tokens
     if len(ids) - first_target < context_tokens:
         start = max(0, len(ids) - context_tokens)
-        return [Row(ids=ids[start:], first_target=first_target - start)]
-    rows: list[Row] = []
+        return [ScoringRow(ids=ids[start:], first_target=first_target - start)]
+    rows: list[ScoringRow] = []
     scored = first_target
     while scored < len(ids):
         start = max(0, scored - overlap_tokens)
         end = min(len(ids), start + context_tokens)
-        rows.append(Row(ids=ids[start:end], first_target=scored - start))
+        rows.append(ScoringRow(ids=ids[start:end], first_target=scored - start))
         scored = end
     return rows
 
@@ -98,7 +100,7 @@ def score_continuations(
 
 
 @torch.inference_mode()
-def score_rows(model: MLATransformer, rows: Sequence[Row], *, batch_tokens: int = 8192) -> list[ScoredRow]:
+def score_rows(model: MLATransformer, rows: Sequence[ScoringRow], *, batch_tokens: int = 8192) -> list[ScoredRow]:
     """Score every row; results in the order given.
 
     Rows of like length share a batch of at most `batch_tokens`; padding stands to the right, where a causal model
@@ -129,7 +131,7 @@ def score_rows(model: MLATransformer, rows: Sequence[Row], *, batch_tokens: int 
     return [scored[index] for index in range(len(rows))]
 
 
-def _take_batch(rows: Sequence[Row], order: list[int], batch_tokens: int) -> list[int]:
+def _take_batch(rows: Sequence[ScoringRow], order: list[int], batch_tokens: int) -> list[int]:
     """Remove from the end of `order` (the longest rows) as many as fit beside the first of them."""
     longest = len(rows[order[-1]].ids)
     count = max(1, min(len(order), batch_tokens // longest))

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from components.core.markdown import markdown_table
 from components.evaluation.statistics import Interval
 from components.evaluation.study import Difference
 
-Row = dict[str, str]
+StudyRow = dict[str, str]
 
 
-def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
+def rows(compared: Mapping[str, Sequence[Difference]]) -> list[StudyRow]:
     """A row for each comparison and measure, as text; rates in percent, differences in points."""
     return [
         {
@@ -22,8 +23,8 @@ def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
             "from": _mean(each.base),
             "to": _mean(each.variant),
             "difference": f"{100 * each.interval.estimate:+.1f}",
-            "95% over tasks": _shown(each.over_tasks),
-            "over tasks and seeds": _shown(each.interval) if len(each.seeds) > 1 else "one seed",
+            "95% over tasks": _format(each.over_tasks),
+            "over tasks and seeds": _format(each.interval) if len(each.seeds) > 1 else "one seed",
             "clear": "yes" if each.clear else "",
             "by seed": ", ".join(
                 f"{seed}: {100 * value:+.1f}" for seed, value in zip(each.seeds, each.per_seed, strict=True)
@@ -34,15 +35,13 @@ def rows(compared: Mapping[str, Sequence[Difference]]) -> list[Row]:
     ]
 
 
-def markdown(title: str, facts: Mapping[str, str], table: Sequence[Row]) -> str:
+def markdown(title: str, facts: Mapping[str, str], table: Sequence[StudyRow]) -> str:
     lines = [f"## {title}", "", *(f"- {name}: {value}" for name, value in facts.items()), ""]
-    if table:
-        head = list(table[0])
-        lines += [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(row.values() for row in table))]
-    return "\n".join(lines) + "\n"
+    page = "".join(f"{line}\n" for line in lines)
+    return page + (markdown_table(list(table[0]), [row.values() for row in table]) if table else "")
 
 
-def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
+def plot(compared: Mapping[str, Sequence[Difference]]) -> Figure:
     """Differences with their intervals, a panel for each comparison; single cells are left to the table."""
     names = list(compared)
     measures = [each.measure for each in compared[names[0]] if each.measure.count("/") < 2]
@@ -66,7 +65,7 @@ def picture(compared: Mapping[str, Sequence[Difference]]) -> Figure:
     return figure
 
 
-def _shown(interval: Interval) -> str:
+def _format(interval: Interval) -> str:
     return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="Make a release of the trained model, check one, talk to one.", add_completion=False)
 DirectoryArgument = Annotated[Path, typer.Argument(help="The directory of the release.")]
@@ -23,7 +23,7 @@ def build() -> None:
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-    def body(context: StageContext) -> None:
+    with run_stage("release") as context:
         from components.release.build import run
         from components.release.llama import ServerError
         from components.release.parity import ParityError
@@ -32,8 +32,6 @@ def build() -> None:
             run(context)
         except (ParityError, ServerError) as error:
             fail("release", f"{error}\nno release was written", 1)
-
-    run_stage("release", body)
 
 
 @app.command()

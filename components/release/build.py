@@ -29,7 +29,7 @@ from components.evaluation.report import METRICS as EVALUATIONS
 from components.release import layout
 from components.release.card import RELEASED, CardFacts, model_card
 from components.release.checksums import write_checksums
-from components.release.parity import Parity, prove
+from components.release.parity import Parity, check_parity
 from components.release.registry import STATUS_TAG, register
 from components.tokenizer import TextTokenizer, load_tokenizer
 from components.tokenizer.text import CONFIG_FILE as TOKENIZER_CONFIG_FILE
@@ -84,9 +84,9 @@ def run(context: StageContext) -> None:
         write_model(directory, params, inputs)
         ggufs = write_ggufs(directory, params, inputs)
         finished()
-        parity = prove_parity(directory, ggufs, params, inputs)
+        parity = check_exports(directory, ggufs, params, inputs)
         finished()
-        facts = write_papers(directory, params, inputs, parity)
+        facts = write_metadata(directory, params, inputs, parity)
         finished()
         version = register(
             params.release.name,
@@ -169,7 +169,7 @@ def write_ggufs(directory: Path, params: Params, inputs: Inputs) -> dict[str, Pa
     return found
 
 
-def prove_parity(directory: Path, ggufs: dict[str, Path], params: Params, inputs: Inputs) -> Parity:
+def check_exports(directory: Path, ggufs: dict[str, Path], params: Params, inputs: Inputs) -> Parity:
     """Compare all forms with the model; a float32 GGUF is made for that where none is released."""
     with tempfile.TemporaryDirectory() as scratch:
         exact = ggufs.get("f32")
@@ -177,10 +177,10 @@ def prove_parity(directory: Path, ggufs: dict[str, Path], params: Params, inputs
             exact = Path(scratch) / "f32.gguf"
             _export(inputs.checkpoint.model, exact, "f32", params.release.name)
         rounded = {dtype: path for dtype, path in ggufs.items() if dtype != "f32"}
-        return prove(inputs.checkpoint.model, inputs.tokenizer, directory, exact, rounded)
+        return check_parity(inputs.checkpoint.model, inputs.tokenizer, directory, exact, rounded)
 
 
-def write_papers(directory: Path, params: Params, inputs: Inputs, parity: Parity) -> CardFacts:
+def write_metadata(directory: Path, params: Params, inputs: Inputs, parity: Parity) -> CardFacts:
     """parity.json, the card, the manifest and the checksums, in this order: each covers those before it."""
     write_json(directory / layout.PARITY_FILE, parity.report())
     facts = CardFacts(

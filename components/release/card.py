@@ -15,6 +15,7 @@ import jinja2
 
 from components.agent.calculator import CALCULATOR
 from components.core.lineage import Manifest
+from components.core.markdown import markdown_table
 from components.core.params import Params
 from components.evaluation.report import stages_markdown
 from components.release.layout import gguf_file
@@ -78,18 +79,18 @@ def model_card(params: Params, facts: CardFacts) -> str:
         tokenizer_sha256=facts.tokenizer_sha256,
         training_table=_training_table(facts),
         evaluation=stages_markdown(params),
-        gate_table=_table(
+        gate_table=markdown_table(
             ["check", "verdict", "why"],
             [
                 [name.replace("_", " "), check["verdict"], check["reason"]]
                 for name, check in facts.gate["checks"].items()
             ],
         ),
-        source_table=_table(
+        source_table=markdown_table(
             ["source", "domain", "language", "licence"],
             [[name, source["domain"], source["language"], source["licence"]] for name, source in sources.items()],
         ),
-        file_table=_table(
+        file_table=markdown_table(
             ["file", "bytes"], [[f"`{name}`", f"{size:,}"] for name, size in sorted(facts.files.items())]
         ),
     )
@@ -117,7 +118,7 @@ def _training_table(facts: CardFacts) -> str:
         for stage in facts.curriculum
     ]
     head = ["stage", "tokens", "steps", "row tokens", "learning rate", "rope base", "mixture of rows"]
-    return _table(head, [*rows, ["**in all**", f"**{facts.tokens:,}**", "", "", "", "", ""]])
+    return markdown_table(head, [*rows, ["**in all**", f"**{facts.tokens:,}**", "", "", "", "", ""]])
 
 
 def _rope(stage: Mapping[str, Any]) -> str:
@@ -129,8 +130,3 @@ def _schedule(schedule: Mapping[str, Any]) -> str:
     if schedule["start"] == schedule["end"]:
         return f"{schedule['phase']}, {schedule['start']:g}"
     return f"{schedule['phase']}, {schedule['start']:g} to {schedule['end']:g}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -58,7 +58,7 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class ToolResult:
     """What a call brought back, or what was wrong with a turn."""
 
     observation: Observation
@@ -133,7 +133,7 @@ class ChatSession:
         )
         self.conversation = Conversation(task=task, messages=[])
 
-    def ask(self, text: str) -> Generator[Piece | Result | Finished, None, None]:
+    def ask(self, text: str) -> Generator[Piece | ToolResult | Finished, None, None]:
         """Say something and follow what happens; the last event is Finished.
 
         Leaving the iterator early takes the message back: the conversation is as it was before.
@@ -160,7 +160,7 @@ class ChatSession:
                 yield from reader.rest()
                 rollout.step(decode_turn(self.tokenizer, ids))
                 for observation in conversation.turns[-1].observations:
-                    yield Result(observation=observation)
+                    yield ToolResult(observation=observation)
         except BaseException:
             del conversation.messages[before:]
             raise

@@ -82,7 +82,7 @@ def bound(difference: float) -> float:
     return float(f"1e{max(-7, math.floor(math.log10(difference)) + 1)}") if difference > 0 else 1e-7
 
 
-def prove(
+def check_parity(
     model: MLATransformer, tokenizer: TextTokenizer, directory: Path, exact_gguf: Path, ggufs: Mapping[str, Path]
 ) -> Parity:
     """Compare `directory` (transformers), `exact_gguf` (float32) and `ggufs` by dtype with the model.

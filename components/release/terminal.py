@@ -9,7 +9,7 @@ from rich.console import Console
 
 from components.agent.toolbox import TOOLBOX
 from components.core.errors import BadInput
-from components.release.chat import ChatSession, Finished, Piece, Result
+from components.release.chat import ChatSession, Finished, Piece, ToolResult
 
 HELP = "/tools [NAME...] what it may call · /reset forget all · /quit or Ctrl-D leave · Ctrl-C stop an answer"
 _STYLES = {
@@ -85,7 +85,7 @@ def _answer(session: ChatSession, text: str, console: Console) -> None:
         console.print("\nStopped; your last message is taken back.", style="dim")
 
 
-def show(events: Iterable[Piece | Result | Finished], console: Console) -> Finished:
+def show(events: Iterable[Piece | ToolResult | Finished], console: Console) -> Finished:
     """Print events as they come and return the last one."""
     current = ""
     for event in events:
@@ -95,7 +95,9 @@ def show(events: Iterable[Piece | Result | Finished], console: Console) -> Finis
             if event.end != "answered":
                 console.print(f"No answer: {_ENDS[event.end]}", style="red", markup=False)
             return event
-        kind, text = ("result", event.observation.render()) if isinstance(event, Result) else (event.kind, event.text)
+        kind, text = (
+            ("result", event.observation.render()) if isinstance(event, ToolResult) else (event.kind, event.text)
+        )
         if kind != current or kind == "result":
             if not text.strip():
                 continue  # line breaks between the parts of a turn

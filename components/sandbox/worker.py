@@ -185,10 +185,10 @@ class _Job:
                     open_fds.discard(status)
                 reports += piece
                 # Keeper and init write on their own: under load the end of a short job comes before its init's number.
-                said = dict(line.split() for line in reports.decode().split("\n")[:-1])
-                ended = said.get("ended", "")
-                if not init and "init" in said:
-                    init = int(said["init"])
+                notes = dict(line.split() for line in reports.decode().split("\n")[:-1])
+                ended = notes.get("ended", "")
+                if not init and "init" in notes:
+                    init = int(notes["init"])
                     if expired:
                         self._kill(keeper, init)
                 if not self.private and init and ended:

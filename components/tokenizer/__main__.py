@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="Learn the vocabulary.", add_completion=False, no_args_is_help=True)
 
@@ -18,14 +18,12 @@ def _group() -> None:
 def train() -> None:
     """Learn the vocabulary stage by stage: data/curated to artifacts/tokenizer and metrics/tokenizer.json."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("train_tokenizer") as context:
         # A stage's program may look up: the vocabulary is learned from trajectories too, the package knows none.
         from components.tokenizer.train import run
         from components.trajectories.texts import read_agent_texts
 
         run(context, read_agent_texts)
-
-    run_stage("train_tokenizer", body)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,7 @@ from components.core.lineage import (
     verify,
     write_manifest,
 )
-from components.core.params import Domain
-from components.core.params import Tokenizer as TokenizerParams
+from components.core.params import Domain, TokenizerParams
 from components.core.special_tokens import SPECIAL_TOKENS
 from components.core.stage import StageContext
 from components.core.tracking import flatten

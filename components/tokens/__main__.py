@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="Documents to packed token shards.", add_completion=False, no_args_is_help=True)
 
@@ -22,12 +22,10 @@ def _group() -> None:
 def tokenize() -> None:
     """Pack the training split into rows of every length of tokens.row_tokens: data/curated to data/tokens."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("tokenize") as context:
         from components.tokens.tokenize import run
 
         run(context)
-
-    run_stage("tokenize", body)
 
 
 @app.command()

@@ -90,10 +90,10 @@ def _write_shard(directory: Path, place: Path, rows: Sequence[Row], row_tokens: 
         columns["weights"] = pa.FixedSizeListArray.from_arrays(pa.array(weights_RL.reshape(-1)), row_tokens)
     batch = pa.RecordBatch.from_pydict(columns)
     (directory / place).mkdir(parents=True, exist_ok=True)
-    temporary = directory / place / ".shard.tmp"
-    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+    unnamed = directory / place / "shard.arrow"  # the directory is a temporary one; the name waits for the hash
+    with pa.OSFile(str(unnamed), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    path = temporary.replace(temporary.with_name(f"{sha256_file(temporary)}.arrow"))
+    path = unnamed.rename(unnamed.with_name(f"{sha256_file(unnamed)}.arrow"))
     return describe_shard(
         directory, path, documents=sum(len(row.ends) for row in rows), tokens=sum(len(row.ids) for row in rows)
     )

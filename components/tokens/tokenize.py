@@ -69,9 +69,9 @@ def run(context: StageContext) -> None:
     context.tracker.log_metrics({"seconds": seconds, "text_megabytes_per_s": text_bytes / 1e6 / max(seconds, 1e-9)})
     context.tracker.log_metrics(
         {
-            f"{name}.{domain}.{length}": figures[name]
+            f"{name}.{domain}.{length}": metrics[name]
             for domain, lengths in totals.items()
-            for length, figures in lengths.items()
+            for length, metrics in lengths.items()
             for name in ("rows", "tokens", "efficiency")
         }
     )

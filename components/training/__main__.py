@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from components.core import params as schema
-from components.core.errors import EXIT_BAD_INPUT, BadInput, fail
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="Initial weights, and one curriculum stage at a time.", add_completion=False)
 
@@ -17,12 +15,10 @@ app = typer.Typer(help="Initial weights, and one curriculum stage at a time.", a
 def init() -> None:
     """Draw random weights for the tokenizer's vocabulary: artifacts/tokenizer to checkpoints/init."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("init_model") as context:
         from components.training.initial import run
 
         run(context)
-
-    run_stage("init_model", body)
 
 
 @app.command()
@@ -34,16 +30,10 @@ def pretrain(
     SIGTERM or Ctrl-C saves and exits with 75; the same command then continues exactly there, as it does after a kill.
     """
 
-    def body(context: StageContext) -> None:
+    with run_stage("pretrain", name) as context:
         from components.training.loop import run
 
         run(context, name)
-
-    try:
-        schema.find_stage(schema.load(), name)
-    except BadInput as error:  # before a run is tracked under a name that no stage has
-        fail(f"pretrain@{name}", str(error), EXIT_BAD_INPUT)
-    run_stage(f"pretrain@{name}", body)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class TokenBudget(lightning.Callback):
             trainer.should_stop = True
 
 
-class Clock(lightning.Callback):
+class ThroughputMonitor(lightning.Callback):
     """Adds seconds and joules of the steps to the training state, which holds those of earlier runs of the stage."""
 
     def __init__(self, gpu_indices: tuple[int, ...]) -> None:
@@ -48,7 +48,7 @@ class Clock(lightning.Callback):
         pl_module.state.energy_joules = None if joules is None else self.before_joules + joules
 
 
-class Report(lightning.Callback):
+class MetricsLogger(lightning.Callback):
     """Progress in tokens at every step, metrics on the token axis every few; on the first rank alone."""
 
     def __init__(self, progress: Progress, tracker: StageTracker) -> None:
@@ -66,16 +66,16 @@ class Report(lightning.Callback):
         assert isinstance(pl_module, PretrainModule)
         if not trainer.is_global_zero:
             return
-        state, figures = pl_module.state, pl_module.figures
-        assert figures is not None
+        state, last = pl_module.state, pl_module.last_metrics
+        assert last is not None
         tokens = state.steps * pl_module.step_tokens
-        self.progress.update(tokens, pl_module.total_steps * pl_module.step_tokens, "tokens", loss=figures.loss)
+        self.progress.update(tokens, pl_module.total_steps * pl_module.step_tokens, "tokens", loss=last.loss)
         every = max(_LOG_EVERY_STEPS, pl_module.total_steps // _LOG_POINTS)
         if state.steps % every == 0 or state.steps == pl_module.total_steps:
             metrics = {
-                "loss": figures.loss,
-                "learning_rate_factor": figures.rate_factor,
-                "gradient_norm": figures.grad_norm,
+                "loss": last.loss,
+                "lr_multiplier": last.lr_multiplier,
+                "gradient_norm": last.grad_norm,
                 "tokens_per_s": (tokens - self.logged_tokens) / (state.seconds - self.logged_s),
             }
             self.tracker.log_metrics(metrics, tokens=tokens)

@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
+
 from components.core.errors import BadInput
 
 
@@ -20,13 +22,15 @@ class Execution:
     micro_rows: int | None = None  # rows a device holds at once; None: its whole share of the optimizer batch
     checkpoint_s: float = 60.0  # between two in-progress checkpoints
     compile_blocks: bool = False  # torch.compile, on a GPU
+    has_gpu: bool = False  # train on it; else on the CPU
     rank: int = 0
     world_size: int = 1
     local_world_size: int = 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Execution:
-        """Read TRIVIUM_MICRO_ROWS, _CHECKPOINT_S and _COMPILE_BLOCKS (0 or 1), and torchrun's rank and world size.
+        """Read TRIVIUM_MICRO_ROWS, _CHECKPOINT_S and _COMPILE_BLOCKS (0 or 1), torchrun's rank and world size, and
+        whether torch sees a GPU.
 
         Raises BadInput naming the variable that cannot be used.
         """
@@ -34,14 +38,15 @@ class Execution:
             micro_rows=_whole(environment, "TRIVIUM_MICRO_ROWS", 0) or None,
             checkpoint_s=_number(environment, "TRIVIUM_CHECKPOINT_S", 60),
             compile_blocks=bool(_whole(environment, "TRIVIUM_COMPILE_BLOCKS", 0, most=1)),
+            has_gpu=torch.cuda.is_available(),
             rank=_whole(environment, "RANK", 0),
             world_size=_whole(environment, "WORLD_SIZE", 1, least=1),
             local_world_size=_whole(environment, "LOCAL_WORLD_SIZE", 1, least=1),
         )
 
-    def check(self, *, batch_rows: int, where: str, has_gpu: bool) -> None:
+    def check(self, *, batch_rows: int, where: str) -> None:
         """Refuse a batch that cannot be shared out, and what this device cannot do. Raises BadInput."""
-        if self.compile_blocks and not has_gpu:
+        if self.compile_blocks and not self.has_gpu:
             raise BadInput(
                 "TRIVIUM_COMPILE_BLOCKS = 1: packed documents compile on a GPU alone; set it to 0, "
                 "compile_blocks: false in the execution profile"

@@ -12,11 +12,10 @@ import torch
 from matplotlib.figure import Figure
 
 from components.core.errors import BadInput, Interrupted
-from components.core.params import Optimizer as OptimizerParams
-from components.core.params import RopeScaling
+from components.core.params import OptimizerParams, RopeScaling
 from components.core.stage import StageContext
 from components.tokens import TrainingOrder
-from components.training.callbacks import Checkpoints, Clock, Report, TokenBudget
+from components.training.callbacks import Checkpoints, MetricsLogger, ThroughputMonitor, TokenBudget
 from components.training.checkpoint import curve, read_optimizer, write_trained
 from components.training.data import TokenData
 from components.training.execution import Execution
@@ -42,15 +41,14 @@ def run(context: StageContext, name: str) -> None:
     execution = Execution.from_environment()
     with StopRequest() as stop:
         plan = plan_stage(context.params, name)
-        has_gpu = torch.cuda.is_available()
-        execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}", has_gpu=has_gpu)
+        execution.check(batch_rows=plan.stage.batch_rows, where=f"curriculum.{name}")
         with progress_store(plan.identity, shared=execution.rank > 0) as store:
-            module = build_module(plan, context.params.optimizer, execution, store.newest(), has_gpu=has_gpu)
-            train(plan, module, execution, store, stop, context, has_gpu=has_gpu)
+            module = build_module(plan, context.params.optimizer, execution, store.newest())
+            train(plan, module, execution, store, stop, context)
             if execution.rank > 0:
                 return
             optimizer = state_tensors(module.raw_optimizers(), module.named_model_parameters())
-            metrics = write_trained(plan, module.model, optimizer, module.state, deterministic=not has_gpu)
+            metrics = write_trained(plan, module.model, optimizer, module.state, deterministic=not execution.has_gpu)
             store.remove()
     _log_outcome(context, plan, module.state, metrics)
 
@@ -60,17 +58,15 @@ def build_module(
     optimizer: OptimizerParams,
     execution: Execution,
     snapshot: Snapshot | None,
-    *,
-    has_gpu: bool,
 ) -> PretrainModule:
     """The module at the start of the stage, or where `snapshot` left it."""
-    device = torch.device("cuda" if has_gpu else "cpu")
+    device = torch.device("cuda" if execution.has_gpu else "cpu")
     model = load_pretrained(plan.predecessor, default_backend(device))
     model.recompute = recompute_for(plan.stage.sequence_tokens)
     model.config = replace(model.config, rope_theta=plan.stage.rope_theta, rope_scaling=_yarn(plan.stage.rope_scaling))
     if plan.stage.float8:
         try:
-            train_in_float8(model, emulate=not has_gpu)
+            train_in_float8(model, emulate=not execution.has_gpu)
         except ValueError as error:
             raise BadInput(f"curriculum.{plan.name}.float8 = true: {error}") from None
     if execution.compile_blocks:
@@ -107,8 +103,6 @@ def train(
     store: ProgressStore,
     stop: StopRequest,
     context: StageContext,
-    *,
-    has_gpu: bool,
 ) -> None:
     """Advance the module to the token budget. Raises Interrupted once a stop was asked for and the work is saved."""
 
@@ -124,9 +118,14 @@ def train(
         first_step=module.state.steps,
     )
     checkpoints = Checkpoints(stop, every_s=execution.checkpoint_s, save=save)
-    gpu_indices = tuple(range(execution.local_world_size)) if has_gpu else ()
-    callbacks = [TokenBudget(), Clock(gpu_indices), Report(context.progress, context.tracker), checkpoints]
-    trainer = _build_trainer(execution, callbacks, has_gpu=has_gpu)
+    gpu_indices = tuple(range(execution.local_world_size)) if execution.has_gpu else ()
+    callbacks = [
+        TokenBudget(),
+        ThroughputMonitor(gpu_indices),
+        MetricsLogger(context.progress, context.tracker),
+        checkpoints,
+    ]
+    trainer = _build_trainer(execution, callbacks)
     stop.hold()
     trainer.fit(module, datamodule=data)
     if checkpoints.stopped_by is not None:
@@ -138,20 +137,20 @@ def train(
     assert module.state.steps == plan.steps
 
 
-def _build_trainer(execution: Execution, callbacks: list[Any], *, has_gpu: bool) -> lightning.Trainer:
+def _build_trainer(execution: Execution, callbacks: list[Any]) -> lightning.Trainer:
     """Lightning without its own logging and checkpoints: the tracked run and ProgressStore do both."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Rows come off a memory map; a worker process makes the loader eight times slower (reference: perf.md).
+    # Rows come off a memory map; a worker process makes the loader eight times slower.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     trainer = lightning.Trainer(
-        accelerator="cuda" if has_gpu else "cpu",
+        accelerator="cuda" if execution.has_gpu else "cpu",
         devices=execution.local_world_size,
         num_nodes=execution.world_size // execution.local_world_size,
         strategy="ddp" if execution.world_size > 1 else "auto",
         # On a GPU the attention kernel takes 16-bit inputs alone; weights, gradients and sums stay in float32.
-        precision="bf16-mixed" if has_gpu else "32-true",
+        precision="bf16-mixed" if execution.has_gpu else "32-true",
         # Attention's backward on a GPU has no deterministic kernel for every shape: there torch warns instead.
-        deterministic="warn" if has_gpu else True,
+        deterministic="warn" if execution.has_gpu else True,
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from components.core.params import Optimizer as OptimizerParams
-from components.core.params import Schedule
+from components.core.params import LearningRateSchedule, OptimizerParams
 from components.training.data import Batch
-from components.training.optimizer import build_optimizers, load_state_tensors, set_rate_factor
-from components.training.schedule import learning_rate_factor
+from components.training.optimizer import build_optimizers, load_state_tensors, set_lr_multiplier
+from components.training.schedule import lr_multiplier
 from model import MLATransformer
 from model.loss import linear_cross_entropy
 
@@ -41,12 +40,12 @@ class TrainingState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepFigures:
+class StepMetrics:
     """What the last step was like."""
 
     loss: float
     grad_norm: float
-    rate_factor: float
+    lr_multiplier: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ class PretrainModule(lightning.LightningModule):
         model: MLATransformer,
         *,
         optimizer: OptimizerParams,
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         step_tokens: int,
         total_steps: int,
         state: TrainingState,
@@ -82,7 +81,7 @@ class PretrainModule(lightning.LightningModule):
         self.state = state
         self.optimizer_state = optimizer_state
         self.micro_rows = micro_rows
-        self.figures: StepFigures | None = None
+        self.last_metrics: StepMetrics | None = None
 
     def named_model_parameters(self) -> dict[str, nn.Parameter]:
         """Parameters by the model's own names."""
@@ -104,7 +103,7 @@ class PretrainModule(lightning.LightningModule):
     def training_step(self, batch: Batch, _batch_index: int) -> None:
         """Forward and backward over the whole batch, then one step of both optimizers. Raises TrainingDiverged."""
         step_tokens = (self.state.steps + 1) * self.step_tokens
-        factor = learning_rate_factor(self.schedule, step_tokens, self.total_steps * self.step_tokens)
+        multiplier = lr_multiplier(self.schedule, step_tokens, self.total_steps * self.step_tokens)
         weight_sum = self._sum_over_ranks(batch.weights_BL.sum(dtype=torch.float64))
         if weight_sum == 0:
             raise TrainingDiverged(f"{self._where(batch)}: no token of the batch has a loss weight")
@@ -118,14 +117,14 @@ class PretrainModule(lightning.LightningModule):
         grad_norm = float(clip_grad_norm_(self.model.parameters(), self.optimizer_params.grad_clip))
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             raise TrainingDiverged(f"{self._where(batch)}: loss = {loss}, gradient norm = {grad_norm}")
-        set_rate_factor(self.raw_optimizers(), factor)
+        set_lr_multiplier(self.raw_optimizers(), multiplier)
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
         self._advance(batch, loss, weight_sum)
-        self.figures = StepFigures(loss=loss, grad_norm=grad_norm, rate_factor=factor)
+        self.last_metrics = StepMetrics(loss=loss, grad_norm=grad_norm, lr_multiplier=multiplier)
 
     def _loss_sum(self, batch: Batch) -> Tensor:
         """Weighted sum of the tokens' losses in nats."""

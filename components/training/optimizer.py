@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from components.core.errors import BadInput
-from components.core.params import Optimizer as OptimizerParams
+from components.core.params import OptimizerParams
 from components.training.muon import Muon
 
 BASE_RATE = "base_lr"  # group entry: the rate that the schedule's factor multiplies
@@ -50,11 +50,11 @@ def build_optimizers(
     return muon, adamw
 
 
-def set_rate_factor(optimizers: Iterable[torch.optim.Optimizer], factor: float) -> None:
-    """Set every group's learning rate to its base rate times `factor`."""
+def set_lr_multiplier(optimizers: Iterable[torch.optim.Optimizer], multiplier: float) -> None:
+    """Set every group's learning rate to its base rate times `multiplier`."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = group[BASE_RATE] * factor
+            group["lr"] = group[BASE_RATE] * multiplier
 
 
 def state_tensors(

@@ -1,8 +1,8 @@
 """In-progress checkpoints: whole or not counted, keyed by the identity of the stage's work.
 
 They lie below the home, outside every DVC output, at progress/<identity>/step-<number>/: the weights and optimizer
-state as safetensors, the rest as JSON, and a manifest with their hashes. A directory is written under another name,
-flushed to the disk and renamed, so a kill at any moment leaves the one before. No pickle is ever read.
+state as safetensors, the rest as JSON, and a manifest with their hashes. A directory appears whole or not at
+all, so a kill at any moment leaves the one before. No pickle is ever read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from components.core.errors import BadInput
-from components.core.files import write_json
+from components.core.files import write_directory, write_json
 from components.core.lineage import Manifest, describe_shard, read_manifest, verify, write_manifest
 from components.core.paths import home
 from components.training.layout import KEPT_CHECKPOINTS, OPTIMIZER_FILE
@@ -53,22 +53,15 @@ class ProgressStore:
     def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot, durably, then drop all but the newest few."""
         target = self.directory / f"step-{snapshot.state.steps:09d}"
-        temporary = self.directory / f".{target.name}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
         facts = asdict(snapshot.state)
         losses = torch.tensor(facts.pop(_LOSSES), dtype=torch.float64)
-        save_tensors(snapshot.weights | {_LOSSES: losses}, temporary / WEIGHTS_FILE)
-        save_tensors(snapshot.optimizer, temporary / OPTIMIZER_FILE)
-        write_json(temporary / STATE_FILE, facts)
-        names = (WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE)
-        shards = tuple(describe_shard(temporary, temporary / name) for name in names)
-        write_manifest(temporary, Manifest(producer=self.identity, shards=shards))
-        for path in (*temporary.iterdir(), temporary):
-            _flush(path)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
-        _flush(self.directory)
+        with write_directory(target) as directory:
+            save_tensors(snapshot.weights | {_LOSSES: losses}, directory / WEIGHTS_FILE)
+            save_tensors(snapshot.optimizer, directory / OPTIMIZER_FILE)
+            write_json(directory / STATE_FILE, facts)
+            names = (WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE)
+            shards = tuple(describe_shard(directory, directory / name) for name in names)
+            write_manifest(directory, Manifest(producer=self.identity, shards=shards))
         for old in self._newest_first()[KEPT_CHECKPOINTS:]:
             shutil.rmtree(old)
 
@@ -122,11 +115,3 @@ def _load(directory: Path) -> Snapshot:
     facts: Mapping[str, object] = TypeAdapter(dict[str, object]).validate_json((directory / STATE_FILE).read_bytes())
     state = TypeAdapter(TrainingState).validate_python({**facts, _LOSSES: losses})
     return Snapshot(state=state, weights=weights, optimizer=load_file(directory / OPTIMIZER_FILE))
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,16 +1,16 @@
-"""The learning-rate factor of one curriculum stage, as a pure function of the tokens it has seen.
+"""The learning-rate multiplier of one curriculum stage, as a pure function of the tokens it has seen.
 
 Warm-up, stable and decay (WSD) run across the stages: each entry of the curriculum holds one phase, and starts where
-its predecessor ended. A step is taken at the factor of the tokens seen *with* it, so that the first warm-up step
+its predecessor ended. A step is taken at the multiplier of the tokens seen *with* it, so that the first warm-up step
 moves the weights and the last step of a stage is taken at exactly `end`.
 """
 
 from __future__ import annotations
 
-from components.core.params import Schedule
+from components.core.params import LearningRateSchedule
 
 
-def learning_rate_factor(schedule: Schedule, tokens_seen: int, tokens_total: int) -> float:
+def lr_multiplier(schedule: LearningRateSchedule, tokens_seen: int, tokens_total: int) -> float:
     """Multiplier of the base learning rates after `tokens_seen` of the stage's `tokens_total` tokens.
 
     warmup: linear from `start` to 1 over `warmup_share` of the stage, then linear from 1 to `end`.

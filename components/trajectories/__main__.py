@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from components.core.stage import StageContext, run_stage
+from components.core.stage import run_stage
 
 app = typer.Typer(help="Tasks to verified trajectories to weighted tokens.", add_completion=False, no_args_is_help=True)
 
@@ -15,45 +15,39 @@ app = typer.Typer(help="Tasks to verified trajectories to weighted tokens.", add
 def synthesize() -> None:
     """Let oracles solve tasks in real environments: params.trajectories.families to data/trajectories."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("synthesize") as context:
         from components.trajectories.synthesize import run
 
         run(context)
-
-    run_stage("synthesize", body)
 
 
 @app.command()
 def check() -> None:
     """Check every invariant, replay the calls, set failing records aside: data/quarantine/trajectories, metrics."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("check_trajectories") as context:
         from components.trajectories.check import run
 
         run(context)
-
-    run_stage("check_trajectories", body)
 
 
 @app.command()
 def tokenize() -> None:
     """Render, weigh and pack the records that passed: data/trajectory_tokens."""
 
-    def body(context: StageContext) -> None:
+    with run_stage("tokenize_trajectories") as context:
         from components.trajectories.tokenize import run
 
         run(context)
 
-    run_stage("tokenize_trajectories", body)
-
 
 @app.command()
 def audit(
-    per_class: Annotated[int, typer.Option(min=1, help="times each failure is planted")] = 30,
+    per_class: Annotated[int, typer.Option(min=1, help="times each fault is injected")] = 30,
     episodes: Annotated[int, typer.Option(min=1, help="sound episodes of each family of the cheap streams")] = 40,
     code_episodes: Annotated[int, typer.Option(min=0, help="of each family of the code stream, which takes long")] = 12,
 ) -> None:
-    """The mutation score of the checks: plant known failures in sound records of every family, print what is caught."""
+    """The mutation score of the checks: known faults in sound records of every family, and what is caught."""
     import json
     import sys
 
@@ -61,11 +55,11 @@ def audit(
     from components.core.params import load
     from components.corpus.curation.decontamination import TASKS, benchmark_windows
     from components.trajectories.audit.audit import audit as run_audit
-    from components.trajectories.audit.audit import grow, show
+    from components.trajectories.audit.audit import make_sound_records, render_table
     from components.trajectories.check import Rules
     from components.trajectories.episodes import Synthesizer
 
-    def tell(done: object) -> None:
+    def show_progress(done: object) -> None:
         print(f"\r{done!s:60}", end="", file=sys.stderr, flush=True)
 
     try:
@@ -76,7 +70,7 @@ def audit(
             windows=benchmark_windows(TASKS, params.corpus.curation.decontamination.ngram_words),
         )
         synthesizer = Synthesizer()
-        garden = grow(
+        sound = make_sound_records(
             synthesizer,
             {
                 name: code_episodes if family.domain == "code" else episodes
@@ -84,21 +78,21 @@ def audit(
                 if name not in held_out
             },
             first_seed=params.seed,
-            report=tell,
+            progress=show_progress,
         )
-        report = run_audit(garden, rules, per_class, tell)
+        report = run_audit(sound, rules, per_class, show_progress)
     except BadInput as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from None
-    tell("")
-    print(f"\n{show(report)}")
+    show_progress("")
+    print(f"\n{render_table(report)}")
     print(
         json.dumps(
             {
                 "caught_share": round(report.caught_share, 4),
-                "worst_share": round(min(score.caught / score.planted for score in report.scores), 4),
+                "worst_share": round(min(score.caught / score.injected for score in report.scores), 4),
                 "false_alarm_share": round(report.false_alarms / report.clean, 5),
-                "classes": {score.name: [score.caught, score.planted] for score in report.scores},
+                "classes": {score.name: [score.caught, score.injected] for score in report.scores},
             }
         )
     )

@@ -59,7 +59,7 @@ class Judged:
 def run(context: StageContext) -> None:
     """Judge, gate, quarantine. Raises BadInput naming the gates that failed."""
     from components.trajectories.expectations import judge_table
-    from components.trajectories.html_report import write_page
+    from components.trajectories.html_report import write_html_report
 
     started_s = time.monotonic()
     params = context.params
@@ -79,7 +79,7 @@ def run(context: StageContext) -> None:
     reports = home() / "reports" / "trajectories"
     failed_gates = judge_table(table(judged), sum(shard.documents for shard in manifest.shards), reports)
     weights = params.trajectories
-    write_page(
+    write_html_report(
         [item.record for item in judged if item.record is not None],
         reports / "sample.html",
         observation_weight=weights.observation_weight,
@@ -210,7 +210,7 @@ def write_quarantine(judged: Sequence[Judged]) -> None:
 
 
 def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
-    """The figures of metrics/check_trajectories.json."""
+    """The content of metrics/check_trajectories.json."""
     names = sorted({item.family for item in judged})
     replayed = [item for item in judged if item.record is not None]
     return {

@@ -1,4 +1,4 @@
-"""Episodes as records: an oracle acts in a real environment and what happens is written down.
+"""Episodes as records: an oracle acts in a real environment and a record is made of what happens.
 
 An episode is a pure function of (family, seed, split, shares). Every observation comes from an executed call and the
 environment alone decides success.
@@ -11,27 +11,29 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.agent.environment import OracleStep, Split, Task, TaskFamily
+from components.agent.environment import Observation, OracleStep, Split, Task, TaskFamily
 from components.agent.factbook import FACTBOOK, Knowledge
+from components.agent.messages import ToolCall
 from components.core.seeding import named_rng
 from components.corpus.documents import read_documents
+from components.tasks.kit.episode import play_episode
 from components.tasks.kit.registry import load_families
 from components.trajectories.checks.grounding import citations_of
 from components.trajectories.record import (
-    Answer,
     Call,
-    Check,
     FaultFacts,
+    FinalAnswer,
     Parent,
+    Phase,
     Provenance,
     Record,
+    RecordedObservation,
     Reference,
-    Seen,
     Step,
     TaskFacts,
     Tool,
     Verdict,
-    content_sha,
+    VerdictCheck,
 )
 
 GENERATOR_VERSION = "2"
@@ -101,8 +103,8 @@ class Synthesizer:
             at_step = other.first_steps[at_turn]
             assert other.steps[:at_step] == original.steps[:at_step], "the oracle drew ahead of its turn"
             shared = tuple(step.model_copy(update={"loss": 0.0}) for step in other.steps[:at_step])
-            told = Played(steps=shared + other.steps[at_step:], first_steps=other.first_steps, success=True)
-            return self._record(task, told, Parent(id=root.id, at_step=at_step, kind="alternate"))
+            alternate = Played(steps=shared + other.steps[at_step:], first_steps=other.first_steps, success=True)
+            return self._record(task, alternate, Parent(id=root.id, at_step=at_step, kind="alternate"))
         return None
 
     def _play(self, task: Task, wrong_branch: bool, fork: Fork | None = None) -> Played:
@@ -114,10 +116,10 @@ class Synthesizer:
             licence=licence_of(task, self.source_licence),
             source_uri=task.payload.get("source_uri", f"generator:{task.family}{source}"),
         )
-        return write_down(task, played.steps, played.success, provenance, parent)
+        return make_record(task, played.steps, played.success, provenance, parent)
 
 
-def write_down(task: Task, steps: tuple[Step, ...], success: bool, provenance: Provenance, parent: Parent) -> Record:
+def make_record(task: Task, steps: tuple[Step, ...], success: bool, provenance: Provenance, parent: Parent) -> Record:
     """The record of a finished episode, whoever acted."""
     return Record(
         id="",
@@ -133,9 +135,9 @@ def write_down(task: Task, steps: tuple[Step, ...], success: bool, provenance: P
         ),
         tools=tuple(Tool.of(spec) for spec in task.tools),
         steps=steps,
-        answer=Answer(value=steps[-1].text, citations=citations_of(steps)),
+        answer=FinalAnswer(value=steps[-1].text, citations=citations_of(steps)),
         verdict=Verdict(
-            outcome=task.right_end if success else "failure", checks=(Check(name="environment", passed=success),)
+            outcome=task.right_end if success else "failure", checks=(VerdictCheck(name="environment", passed=success),)
         ),
         fault=fault_facts(task, steps),
         provenance=provenance,
@@ -143,7 +145,7 @@ def write_down(task: Task, steps: tuple[Step, ...], success: bool, provenance: P
 
 
 def licence_of(task: Task, source_licence: str) -> str:
-    """A family that shows others' text says whose it is; look-ups show the documents of `source_licence`."""
+    """The licence a task names where its text is others'; look-ups show the documents of `source_licence`."""
     licence: str = task.payload.get("licence", source_licence if task.domain == "research" else OUR_LICENCE)
     return licence
 
@@ -166,39 +168,27 @@ def play(family: TaskFamily, task: Task, wrong_branch: bool, words_seed: int, fo
     """Run the oracle in a fresh environment, which judges. `words_seed` chooses what the task leaves open."""
     environment = family.start(task)
     rng = named_rng("words", family.name, task.split, words_seed)
-    oracle = family.oracle(task, rng, wrong_branch)
     steps: list[Step] = []
     first_steps: list[int] = []
-    turn = next(oracle)
+    calls = 0
     wrong_action: int | None = None
-    while True:
+    for turn, observation in play_episode(family.oracle(task, rng, wrong_branch), environment):
         first_steps.append(len(steps))
-        new, wrong_action = _phases(turn, len(steps), wrong_action), _wrong(turn, len(steps), wrong_action)
-        if turn.call is None:
-            assert turn.summary is not None
-            return Played(
-                steps=(*steps, *new), first_steps=tuple(first_steps), success=environment.verify(turn.summary)
-            )
-        observation = environment.execute(turn.call)
-        call_id = f"c{sum(len(step.calls) for step in steps) + 1}"
-        call = Call(id=call_id, name=turn.call.name, args=turn.call.arguments)
-        seen = Seen(
-            call_id=call_id,
-            status=observation.status,
-            content=observation.content,
-            sha=content_sha(observation.content),
-            origin=observation.origin,
-        )
-        new[-1] = new[-1].model_copy(update={"calls": (call,), "obs": (seen,)})
+        new = _steps_of(turn, len(steps), wrong_action)
+        if turn.call is not None and observation is not None:
+            calls += 1
+            new[-1] = _with_call(new[-1], f"c{calls}", turn.call, observation)
+        if turn.label == "wrong":
+            wrong_action = new[-1].i
         steps += new
         if fork is not None and len(first_steps) == fork.at_turn:
             rng.setstate(fork.rng.getstate())
-        turn = oracle.send(observation)
+    return Played(steps=tuple(steps), first_steps=tuple(first_steps), success=environment.verify(turn.summary or ""))
 
 
-def _phases(turn: OracleStep, first: int, wrong_action: int | None) -> list[Step]:
-    """The steps of one turn in the order they are rendered."""
-    texts = [("reflection", turn.reflection), ("analysis", turn.analysis), ("plan", turn.plan)]
+def _steps_of(turn: OracleStep, first: int, wrong_action: int | None) -> list[Step]:
+    """The steps of one turn in the order they are rendered; the last is its action or the summary."""
+    texts: list[tuple[Phase, str]] = [("reflection", turn.reflection), ("analysis", turn.analysis), ("plan", turn.plan)]
     texts = [(phase, text) for phase, text in texts if text]
     texts.append(("action", "") if turn.call is not None else ("summary", turn.summary or ""))
     refs: tuple[Reference, ...] = ()
@@ -207,13 +197,11 @@ def _phases(turn: OracleStep, first: int, wrong_action: int | None) -> list[Step
         refs = (Reference(step=wrong_action),)
     loss = 0.0 if turn.label == "wrong" else 1.0
     return [
-        Step(i=first + offset, phase=phase, text=text, label=turn.label, loss=loss, refs=refs)  # type: ignore[arg-type]
+        Step(i=first + offset, phase=phase, text=text, label=turn.label, loss=loss, refs=refs)
         for offset, (phase, text) in enumerate(texts)
     ]
 
 
-def _wrong(turn: OracleStep, first: int, before: int | None) -> int | None:
-    """Index of the last wrong action so far."""
-    if turn.label != "wrong":
-        return before
-    return first + sum(bool(text) for text in (turn.reflection, turn.analysis, turn.plan))
+def _with_call(step: Step, call_id: str, call: ToolCall, observation: Observation) -> Step:
+    made = Call(id=call_id, name=call.name, args=call.arguments)
+    return step.model_copy(update={"calls": (made,), "obs": (RecordedObservation.of(call_id, observation),)})

@@ -1,4 +1,4 @@
-"""A page for people: sampled trajectories as a model will read them, phases coloured, what is not trained faded."""
+"""The HTML report: sampled trajectories as a model will read them, phases coloured, what is not trained faded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = {
     "user": "#24292f",
     "tools": "#8c959f",
 }
-_PAGE = """<!doctype html>
+_TEMPLATE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Trajectories</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #24292f }
@@ -41,20 +41,23 @@ pre { white-space: pre-wrap; background: #f6f8fa; padding: 1rem; border-radius: 
 """  # noqa: E501
 
 
-def write_page(records: Sequence[Record], path: Path, *, observation_weight: float, action_weight: float) -> None:
-    """Write the page: of each family two straight episodes and two with a wrong branch, the first by id."""
+def write_html_report(
+    records: Sequence[Record], path: Path, *, observation_weight: float, action_weight: float
+) -> None:
+    """Write the report: of each family two straight episodes and two with a wrong branch, the first by id."""
     samples = [
         {
             "title": f"{record.task.generator}, seed {record.task.seed}: {record.verdict.outcome}",
             "parts": _parts(record, observation_weight, action_weight),
         }
-        for record in choose(records)
+        for record in choose_samples(records)
     ]
-    template = Environment(autoescape=True).from_string(_PAGE)
+    template = Environment(autoescape=True).from_string(_TEMPLATE)
     write_text(path, template.render(samples=samples, colours=_COLOURS))
 
 
-def choose(records: Sequence[Record]) -> list[Record]:
+def choose_samples(records: Sequence[Record]) -> list[Record]:
+    """The first records by id of each family, with and without a wrong branch."""
     chosen: list[Record] = []
     strata: dict[tuple[str, bool], int] = {}
     for record in sorted(records, key=lambda record: (record.task.generator, record.id)):

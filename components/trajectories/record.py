@@ -56,8 +56,8 @@ class Call(_Part):
         return ToolCall(name=self.name, arguments=self.args)
 
 
-class Seen(_Part):
-    """One observation. Nothing here was made up: a call was executed, or met a fault the task had put there."""
+class RecordedObservation(_Part):
+    """What a call brought back. Nothing here was made up: the call was executed, or met a fault of the task's tool."""
 
     call_id: str
     status: Status
@@ -65,6 +65,12 @@ class Seen(_Part):
     sha: str = Field(description="sha256 of the content")
     origin: Origin = "executed"
     trusted: Literal[False] = False
+
+    @classmethod
+    def of(cls, call_id: str, observation: Observation) -> Self:
+        content = observation.content
+        sha = content_sha(content)
+        return cls(call_id=call_id, status=observation.status, content=content, sha=sha, origin=observation.origin)
 
     def observation(self) -> Observation:
         return Observation(status=self.status, content=self.content, origin=self.origin)
@@ -80,7 +86,7 @@ class Step(_Part):
     actor: Literal["assistant"] = "assistant"
     text: str = ""
     calls: tuple[Call, ...] = ()
-    obs: tuple[Seen, ...] = ()
+    obs: tuple[RecordedObservation, ...] = ()
     label: Label = "good"
     loss: float = Field(1.0, ge=0, le=1)
     label_source: Literal["oracle", "verifier"] = "oracle"
@@ -120,7 +126,7 @@ class CitedSpan(_Part):
     span: tuple[int, int]
 
 
-class Answer(_Part):
+class FinalAnswer(_Part):
     value: str
     citations: tuple[CitedSpan, ...] = ()
 
@@ -133,14 +139,14 @@ class FaultFacts(_Part):
     step: int | None
 
 
-class Check(_Part):
+class VerdictCheck(_Part):
     name: str
     passed: bool = Field(validation_alias="pass", serialization_alias="pass")
 
 
 class Verdict(_Part):
     outcome: Outcome
-    checks: tuple[Check, ...]
+    checks: tuple[VerdictCheck, ...]
 
 
 class Provenance(_Part):
@@ -164,7 +170,7 @@ class Record(_Part):
     task: TaskFacts
     tools: tuple[Tool, ...]
     steps: tuple[Step, ...]
-    answer: Answer
+    answer: FinalAnswer
     verdict: Verdict
     fault: FaultFacts | None = None
     provenance: Provenance

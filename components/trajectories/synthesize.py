@@ -7,7 +7,6 @@ workers and restarts.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components.core.files import write_directory
+from components.core.files import write_directory, write_file
 from components.core.lineage import Manifest, read_manifest, sha256_file, stage_identity, verify, write_manifest
 from components.core.params import Params
 from components.core.paths import home
@@ -147,9 +146,8 @@ def make_chunk(synthesizer: Synthesizer, chunk: Chunk, *, kept: Path) -> Made:
         )
     ]
     spent_s = cpu_s() - before_s
-    temporary = f".{name}.{os.getpid()}"
-    write_records(kept, temporary, records)
-    (kept / temporary).replace(kept / name)
+    with write_file(kept / name) as temporary:
+        write_records(kept, temporary.name, records)
     return Made(records=records, cpu_s=spent_s)
 
 

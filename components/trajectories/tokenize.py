@@ -92,14 +92,14 @@ def run(context: StageContext) -> None:
     dropped: dict[str, int] = {}
     for (_, length), result in packs.items():
         dropped[str(length)] = dropped.get(str(length), 0) + result.dropped_documents
-    figures = summarise(encoded, manifest, dropped)
-    write_json(METRICS, figures)
+    metrics = summarise(encoded, manifest, dropped)
+    write_json(METRICS, metrics)
     context.tracker.log_metrics(
         {
             "seconds": time.monotonic() - started_s,
             **{
                 f"{name}.{family}": value
-                for family, values in figures["families"].items()
+                for family, values in metrics["families"].items()
                 for name, value in values.items()
             },
         }
@@ -150,7 +150,7 @@ def encode_records(
 
 
 def summarise(encoded: Sequence[Encoded], manifest: Manifest, dropped: dict[str, int]) -> dict[str, Any]:
-    """The figures of metrics/trajectory_tokens.json, by family and by row length."""
+    """The content of metrics/trajectory_tokens.json, by family and by row length."""
     families = {}
     for name in sorted({item.family for item in encoded}):
         lengths = np.array([len(item.ids) for item in encoded if item.family == name])

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from flows.execution.base import Executor, Outcome, StageRequest, StageResult
-from flows.execution.profile import Profile, executor_class, load_profile
+from flows.execution.base import Executor, StageRequest, StageResult, StageStatus
+from flows.execution.local import LocalExecutor
+from flows.execution.profile import KubernetesProfile, Profile, load_profile
 
-__all__ = ["Executor", "Outcome", "Profile", "StageRequest", "StageResult", "get_executor", "load_profile"]
+__all__ = ["Executor", "Profile", "StageRequest", "StageResult", "StageStatus", "get_executor", "load_profile"]
 
 
 def get_executor(profile: Profile) -> Executor:
-    """The executor that `profile.executor` names, set up with the profile."""
-    return executor_class(profile.executor)(profile)
+    """The executor of the profile's kind, set up with the profile."""
+    if isinstance(profile, KubernetesProfile):
+        from flows.execution.kubernetes import KubernetesExecutor  # its client takes a second to import
+
+        return KubernetesExecutor(profile)
+    return LocalExecutor(profile)

@@ -24,7 +24,7 @@ _SKIPPED = re.compile(r"^Stage '.*' (didn't change, skipping|is cached - skippin
 _EXITED = re.compile(r"exited with (-?\d+)$")
 
 
-class Outcome(Enum):
+class StageStatus(Enum):
     """How a stage ended, as far as the flow must tell ends apart."""
 
     DONE = "done"
@@ -52,7 +52,7 @@ class StageRequest:
 class StageResult:
     """How it ended."""
 
-    outcome: Outcome
+    status: StageStatus
     seconds: float
     message: str = ""
     """One line on what ended it, for a person; empty when done."""
@@ -87,17 +87,17 @@ def was_skipped(lines: Sequence[str]) -> bool:
     return any(_SKIPPED.match(line) for line in lines)
 
 
-def judge(stage: str, exit_code: int, lines: Sequence[str]) -> tuple[Outcome, str]:
-    """Outcome and message from the exit code of `dvc repro` and the last lines printed."""
+def judge(stage: str, exit_code: int, lines: Sequence[str]) -> tuple[StageStatus, str]:
+    """How the stage ended and a message, from the exit code of `dvc repro` and the last lines printed."""
     if exit_code == 0:
-        return Outcome.DONE, ""
+        return StageStatus.DONE, ""
     code = stage_exit_code(exit_code, lines)
     own = [line.strip() for line in lines if line.startswith(f"{stage}: ")]
     errors = [line.strip() for line in lines if line.startswith("ERROR:")]
-    said = (own or errors or [line.strip() for line in lines if line.strip()] or ["it printed nothing"])[-1]
-    said = said.removeprefix(f"{stage}: ").removeprefix("ERROR: ")
+    reason = (own or errors or [line.strip() for line in lines if line.strip()] or ["it printed nothing"])[-1]
+    reason = reason.removeprefix(f"{stage}: ").removeprefix("ERROR: ")
     if code == EXIT_BAD_INPUT:
-        return Outcome.BAD_INPUT, said
+        return StageStatus.BAD_INPUT, reason
     if code == EXIT_INTERRUPTED:
-        return Outcome.INTERRUPTED, said
-    return Outcome.FAILED, f"exit code {code}: {said}"
+        return StageStatus.INTERRUPTED, reason
+    return StageStatus.FAILED, f"exit code {code}: {reason}"

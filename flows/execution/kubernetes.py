@@ -24,56 +24,20 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from pydantic import BaseModel, ConfigDict, Field
 from urllib3.exceptions import HTTPError
 
 from components.core.dvc.graph import pull_run_cache, read_graph
 from components.core.errors import BadInput
 from flows.execution import snapshot
-from flows.execution.base import OnLine, OnProgress, Outcome, StageRequest, StageResult, judge
+from flows.execution.base import OnLine, OnProgress, StageRequest, StageResult, StageStatus, judge
 from flows.execution.pod import GRACE_VARIABLE, PROGRESS_PREFIX, REMOTE_VARIABLE, SNAPSHOT_VARIABLE, STAGE_VARIABLE
-from flows.execution.profile import Profile
+from flows.execution.profile import KubernetesProfile
 
 MANIFEST = Path(__file__).parents[2] / "infra" / "kubernetes" / "stage-job.yaml"
 STAGE_LABEL, RUN_LABEL, QUEUE_LABEL = "trivium.dev/stage", "trivium.dev/run", "kueue.x-k8s.io/queue-name"
 _KEPT_LINES = 60
 _GONE = 404
 _KILL_MARGIN_S = 5  # between the stage's grace and the kubelet's SIGKILL
-
-
-class Pool(BaseModel):
-    """What a stage's pod asks for and where it may land."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: dict[str, str] = Field(description="cpu, memory, nvidia.com/gpu, ...")
-    limits: dict[str, str] = Field(default_factory=dict)
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: list[dict[str, str]] = Field(default_factory=list)
-
-
-class KubernetesProfile(Profile):
-    """The profile of a cluster; see infra/profiles/kubernetes.yaml."""
-
-    namespace: str
-    image: str = Field(description="built from infra/docker/Dockerfile, with a registry the nodes can pull from")
-    remote: str = Field(pattern=r"^s3://", description="DVC remote through which inputs and outputs travel")
-    queue: str = Field("", description="Kueue local queue; empty: no admission control")
-    workspace_claim: str = Field(
-        "", description="PersistentVolumeClaim that keeps in-progress checkpoints of lost pods"
-    )
-    poll_s: float = Field(5, gt=0)
-    pools: dict[str, Pool] = Field(min_length=1)
-    pool_of: dict[str, str] = Field(
-        description="pool by stage, or by the part of its name before @; `default` for the rest"
-    )
-
-    def pool(self, stage: str) -> Pool:
-        """The pool of a stage. Raises BadInput if the profile names one it does not describe."""
-        name = self.pool_of.get(stage, self.pool_of.get(stage.partition("@")[0], self.pool_of.get("default", "")))
-        if name not in self.pools:
-            raise BadInput(f"infra/profiles: pool_of gives {stage!r} the pool {name!r}; describe it under `pools`")
-        return self.pools[name]
 
 
 def render_job(profile: KubernetesProfile, request: StageRequest, snapshot_url: str) -> dict[str, Any]:
@@ -119,8 +83,7 @@ def render_job(profile: KubernetesProfile, request: StageRequest, snapshot_url: 
 class KubernetesExecutor:
     """Runs each stage as a Job and brings its outputs back."""
 
-    def __init__(self, profile: Profile) -> None:
-        assert isinstance(profile, KubernetesProfile)
+    def __init__(self, profile: KubernetesProfile) -> None:
         self._profile = profile
         try:
             named = os.environ.get("KUBECONFIG")  # read now: the library reads it once, when it is imported
@@ -137,30 +100,32 @@ class KubernetesExecutor:
     def run(self, request: StageRequest, on_progress: OnProgress, on_line: OnLine) -> StageResult:
         started_s = time.monotonic()
 
-        def ended(outcome: Outcome, message: str = "") -> StageResult:
-            return StageResult(outcome=outcome, seconds=time.monotonic() - started_s, message=message)
+        def ended(status: StageStatus, message: str = "") -> StageResult:
+            return StageResult(status=status, seconds=time.monotonic() - started_s, message=message)
 
         pushed = self._push_inputs(request)
         if pushed:
-            return ended(Outcome.FAILED, pushed)
+            return ended(StageStatus.FAILED, pushed)
         url = snapshot.upload(snapshot.pack(request.workspace), self._profile.remote)
         job = render_job(self._profile, request, url)
         name: str = job["metadata"]["name"]
         with self._lock:
             if self._cancelled.is_set():
-                return ended(Outcome.CANCELLED, "cancelled before it started")
+                return ended(StageStatus.CANCELLED, "cancelled before it started")
             self._jobs.create_namespaced_job(self._profile.namespace, job)  # type: ignore[arg-type]  # a mapping serves
             self._running.add(name)
         try:
-            outcome, message = self._follow(name, request, on_progress, on_line)
+            status, message = self._follow(name, request, on_progress, on_line)
         finally:
             with self._lock:
                 self._running.discard(name)
             self._delete(name)
-        if outcome is not Outcome.DONE:
-            return ended(outcome, message)
+        if status is not StageStatus.DONE:
+            return ended(status, message)
         if not pull_run_cache(request.stage, request.workspace):
-            return ended(Outcome.FAILED, f"the pod ended well but {self._profile.remote} has no run-cache entry of it")
+            return ended(
+                StageStatus.FAILED, f"the pod ended well but {self._profile.remote} has no run-cache entry of it"
+            )
         restored = self._dvc(request, "--wait-for-lock", "repro", "--single-item", "--pull", request.stage)
         return ended(*judge(request.stage, restored.returncode, restored.stdout.splitlines()))
 
@@ -198,7 +163,9 @@ class KubernetesExecutor:
             check=False,
         )
 
-    def _follow(self, job: str, request: StageRequest, on_progress: OnProgress, on_line: OnLine) -> tuple[Outcome, str]:
+    def _follow(
+        self, job: str, request: StageRequest, on_progress: OnProgress, on_line: OnLine
+    ) -> tuple[StageStatus, str]:
         """Wait for the Job's end, reporting on the way."""
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         read: dict[str, int] = {}
@@ -210,21 +177,21 @@ class KubernetesExecutor:
                 if error.status != _GONE:
                     raise
                 if self._cancelled.is_set():
-                    return Outcome.CANCELLED, "told to stop"
-                return Outcome.LOST, f"job {job} vanished from the cluster"
+                    return StageStatus.CANCELLED, "told to stop"
+                return StageStatus.LOST, f"job {job} vanished from the cluster"
             conditions = state.status.conditions if state.status else None
             ends = {one.type: one for one in conditions or [] if one.status == "True"}
             if "Complete" in ends:
-                return Outcome.DONE, ""
+                return StageStatus.DONE, ""
             if "Failed" in ends:
                 if ends["Failed"].reason == "DeadlineExceeded":
                     return (
-                        Outcome.TIMED_OUT,
+                        StageStatus.TIMED_OUT,
                         f"ran longer than {request.timeout_s:g} s; raise timeouts_s in its profile",
                     )
                 code = self._exit_code(job)
                 if code is None:
-                    return Outcome.LOST, ends["Failed"].message or "its pods were lost"
+                    return StageStatus.LOST, ends["Failed"].message or "its pods were lost"
                 return judge(request.stage, code, list(lines))
             time.sleep(self._profile.poll_s)
 
@@ -267,7 +234,3 @@ class KubernetesExecutor:
 def _label(text: str) -> str:
     """`text` as a label value: at most 63 of letters, digits, - and ."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", text)[:63].strip("-.")
-
-
-PROFILE = KubernetesProfile
-EXECUTOR = KubernetesExecutor

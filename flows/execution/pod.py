@@ -6,21 +6,19 @@ done, 2 bad input, 75 interrupted with its work saved. Progress leaves as lines 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections import deque
 from pathlib import Path
 from types import FrameType
 
 from components.core.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, BadInput, fail
-from components.core.progress import VARIABLE as PROGRESS_VARIABLE
-from flows.execution import watchdog
 from flows.execution.base import stage_exit_code
 from flows.execution.snapshot import unpack
+from flows.execution.watched import WatchedProcess
 
 PROGRESS_PREFIX = "trivium-progress "
 STAGE_VARIABLE = "TRIVIUM_STAGE"
@@ -28,7 +26,6 @@ SNAPSHOT_VARIABLE = "TRIVIUM_SNAPSHOT"
 REMOTE_VARIABLE = "TRIVIUM_REMOTE"
 WORKSPACE_VARIABLE = "TRIVIUM_WORKSPACE"
 GRACE_VARIABLE = "TRIVIUM_GRACE_S"
-_POLL_S = 0.5
 
 
 def configure_dvc(workspace: Path, remote: str) -> None:
@@ -39,49 +36,32 @@ def configure_dvc(workspace: Path, remote: str) -> None:
     (workspace / ".dvc" / "config.local").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def run_on_leash(command: list[str], workspace: Path, progress_file: Path) -> int:
+def run_under_watchdog(command: list[str], workspace: Path, progress_file: Path) -> int:
     """Run `command`, print its lines and progress, and let it save its work when the pod is told to stop.
 
     Returns the stage's own exit code; 75 if it was stopped.
     """
-    environment = {**os.environ, PROGRESS_VARIABLE: str(progress_file), "PYTHONPATH": str(workspace)}
-    process = subprocess.Popen(
-        [sys.executable, "-I", str(Path(watchdog.__file__)), os.environ.get(GRACE_VARIABLE, "60"), *command],
-        cwd=workspace,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
+    process = WatchedProcess(
+        command,
+        workspace=workspace,
+        environment={**os.environ, "PYTHONPATH": str(workspace)},
+        progress_file=progress_file,
+        grace_s=float(os.environ.get(GRACE_VARIABLE, "60")),
     )
-    assert process.stdin is not None and process.stdout is not None
-    held = process.stdin
     stopped = threading.Event()
 
-    def let_go(signum: int, frame: FrameType | None) -> None:
+    def stop(signum: int, frame: FrameType | None) -> None:
         stopped.set()
-        held.close()
+        process.stop()
 
     for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, let_go)
-    threading.Thread(target=_report, args=(progress_file, process), daemon=True).start()
-    lines: deque[str] = deque(maxlen=60)
-    for line in process.stdout:
-        lines.append(line)
-        print(line, end="", flush=True)
-    code = stage_exit_code(process.wait(), lines)
+        signal.signal(wanted, stop)
+    exit_code, lines, _ = process.follow(
+        on_progress=lambda state: print(PROGRESS_PREFIX + json.dumps(state), flush=True),
+        on_line=lambda line: print(line, flush=True),
+    )
+    code = stage_exit_code(exit_code, lines)
     return EXIT_INTERRUPTED if stopped.is_set() and code != 0 else code
-
-
-def _report(progress_file: Path, process: subprocess.Popen[str]) -> None:
-    shown = ""
-    while process.poll() is None:
-        report = progress_file.read_text(encoding="utf-8") if progress_file.exists() else shown
-        if report != shown:
-            print(PROGRESS_PREFIX + report, flush=True)
-            shown = report
-        time.sleep(_POLL_S)
 
 
 def main() -> int:
@@ -94,7 +74,9 @@ def main() -> int:
     unpack(snapshot, workspace)
     configure_dvc(workspace, remote)
     dvc = [sys.executable, "-m", "dvc"]
-    code = run_on_leash([*dvc, "repro", "--single-item", "--pull", stage], workspace, workspace / ".progress.json")
+    code = run_under_watchdog(
+        [*dvc, "repro", "--single-item", "--pull", stage], workspace, workspace / ".progress.json"
+    )
     if code != 0:
         return code
     return subprocess.run([*dvc, "push", "--quiet", "--run-cache", stage], cwd=workspace, check=False).returncode

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,18 +12,13 @@ from components.core.params import read_yaml
 from components.core.paths import repository_root
 from components.core.validation import explain, suggest
 
-if TYPE_CHECKING:
-    from flows.execution.base import Executor
-
-_MODULES = {"local": "flows.execution.local", "kubernetes": "flows.execution.kubernetes"}
-
 
 class Profile(BaseModel):
-    """What every executor needs. An executor with needs of its own subclasses this; its module names it PROFILE."""
+    """What every executor needs. An executor with needs of its own has a subclass, named in `_PROFILES`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    executor: str = Field(description="module of flows/execution that runs the stages")
+    executor: str = Field(description="what runs the stages: local or kubernetes")
     max_parallel_stages: int = Field(ge=1, le=64, description="places for stages that run at once")
     slots: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict, description="places a stage takes, by stage or by the part of its name before @; else 1"
@@ -60,6 +53,44 @@ class Profile(BaseModel):
         return self.timeouts_s.get(stage, self.timeouts_s.get(stage.partition("@")[0], self.timeout_s))
 
 
+class Pool(BaseModel):
+    """What a stage's pod asks for and where it may land."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: dict[str, str] = Field(description="cpu, memory, nvidia.com/gpu, ...")
+    limits: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: list[dict[str, str]] = Field(default_factory=list)
+
+
+class KubernetesProfile(Profile):
+    """The profile of a cluster; see infra/profiles/kubernetes.yaml."""
+
+    namespace: str
+    image: str = Field(description="built from infra/docker/Dockerfile, with a registry the nodes can pull from")
+    remote: str = Field(pattern=r"^s3://", description="DVC remote through which inputs and outputs travel")
+    queue: str = Field("", description="Kueue local queue; empty: no admission control")
+    workspace_claim: str = Field(
+        "", description="PersistentVolumeClaim that keeps in-progress checkpoints of lost pods"
+    )
+    poll_s: float = Field(5, gt=0)
+    pools: dict[str, Pool] = Field(min_length=1)
+    pool_of: dict[str, str] = Field(
+        description="pool by stage, or by the part of its name before @; `default` for the rest"
+    )
+
+    def pool(self, stage: str) -> Pool:
+        """The pool of a stage. Raises BadInput if the profile names one it does not describe."""
+        name = self.pool_of.get(stage, self.pool_of.get(stage.partition("@")[0], self.pool_of.get("default", "")))
+        if name not in self.pools:
+            raise BadInput(f"infra/profiles: pool_of gives {stage!r} the pool {name!r}; describe it under `pools`")
+        return self.pools[name]
+
+
+_PROFILES: dict[str, type[Profile]] = {"local": Profile, "kubernetes": KubernetesProfile}
+
+
 def profile_names() -> list[str]:
     return sorted(path.stem for path in _directory().glob("*.yaml"))
 
@@ -76,18 +107,10 @@ def load_profile(name: str) -> Profile:
     raw = read_yaml(path)
     executor = raw.get("executor") if isinstance(raw, dict) else None
     where = f"infra/profiles/{path.name}"
-    if executor not in _MODULES:
-        raise BadInput(f"{where}: executor = {executor!r}: unknown; {suggest(str(executor), list(_MODULES))}")
-    model = importlib.import_module(_MODULES[executor]).PROFILE
+    if executor not in _PROFILES:
+        raise BadInput(f"{where}: executor = {executor!r}: unknown; {suggest(str(executor), list(_PROFILES))}")
+    model = _PROFILES[executor]
     try:
-        profile = model.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         raise BadInput(explain(error, model, where)) from None
-    assert isinstance(profile, Profile)
-    return profile
-
-
-def executor_class(name: str) -> Callable[[Profile], Executor]:
-    """What makes the executor that a profile names; its module is imported only when asked for."""
-    found: Callable[[Profile], Executor] = importlib.import_module(_MODULES[name]).EXECUTOR
-    return found

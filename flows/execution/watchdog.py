@@ -1,9 +1,9 @@
-"""Holds a command on a leash: when whoever started it lets go, the command and all it started are told to stop.
+"""A watchdog: when the process that started it goes away, the command and all it started are told to stop.
 
-Run as a script: `python leash.py GRACE_S COMMAND...`. The other end of standard input is the leash. It is let go by
-closing it, or by dying in whatever way, SIGKILL included; so no stage outlives its flow. The command runs in a process
-group of its own and SIGTERM goes to the whole group, because killing `dvc` alone would orphan the stage it runs.
-What is left after the grace is killed. Standard library only: it starts once per stage and must start at once.
+Run as a script: `python watchdog.py GRACE_S COMMAND...`. It watches the other end of its standard input, which closes
+when the owner closes it or dies in whatever way, SIGKILL included; so no stage outlives its flow. The command runs in a
+process group of its own and SIGTERM goes to the whole group, because killing `dvc` alone would orphan the stage it
+runs. What is left after the grace is killed. Standard library only: it starts once per stage and must start at once.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ def stop(group: int, grace_s: float) -> None:
 def main(arguments: list[str]) -> NoReturn:
     grace_s, command = float(arguments[0]), arguments[1:]
     adopt_orphans()
-    let_go = threading.Event()
+    stop_asked = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(sign, lambda *_: let_go.set())
+        signal.signal(sign, lambda *_: stop_asked.set())
 
     def watch() -> None:
         while os.read(0, 1):
             pass
-        let_go.set()
+        stop_asked.set()
 
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=watch, daemon=True).start()
-    while child.poll() is None and not let_go.wait(_POLL_S):
+    while child.poll() is None and not stop_asked.wait(_POLL_S):
         pass
     ended = child.poll()
     stop(child.pid, grace_s)  # also where the command ended by itself: it may have left helpers behind

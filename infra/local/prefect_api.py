@@ -9,10 +9,13 @@ from typing import Any
 
 import httpx
 
+from components.core.retries import TransientFault, call_with_retries
 from infra.local.settings import WORK_POOL, Services
 
 _BUSY = (500, 503)
 _BUSY_PATIENCE_S = 20.0
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 1.0
 _ACTIVE = ["RUNNING", "PENDING", "PAUSED", "CANCELLING"]
 
 
@@ -68,11 +71,13 @@ def _post(services: Services, path: str, body: dict[str, Any], also: tuple[int, 
 
     A busy server (SQLite locked for a moment) is asked again.
     """
-    deadline_s = time.monotonic() + _BUSY_PATIENCE_S
-    while True:
+
+    def send() -> Any:
         answer = httpx.post(f"{services.prefect_url}/api/{path}", json=body, timeout=20)
-        if answer.is_success or answer.status_code in also:
-            return answer.json()
-        if answer.status_code not in _BUSY or time.monotonic() > deadline_s:
-            answer.raise_for_status()
-        time.sleep(0.3)
+        if answer.status_code in _BUSY:
+            raise TransientFault(f"status {answer.status_code} from {answer.url}")
+        return (answer if answer.status_code in also else answer.raise_for_status()).json()
+
+    return call_with_retries(
+        send, timeout_s=_BUSY_PATIENCE_S, first_wait_s=_FIRST_WAIT_S, longest_wait_s=_LONGEST_WAIT_S
+    )

@@ -13,7 +13,7 @@ from components.core.process import ProcessMark
 from infra.local.settings import Services
 
 
-class Record(BaseModel):
+class ServicesRecord(BaseModel):
     """The running services: the supervisor, its ports, and every process seen below it."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,10 +31,10 @@ class Record(BaseModel):
         return Services(home=asked.home, root=asked.root, prefect_port=self.prefect_port, mlflow_port=self.mlflow_port)
 
 
-def load(services: Services) -> Record | None:
+def load(services: Services) -> ServicesRecord | None:
     """The last record, if there is a readable one."""
     try:
-        return Record.model_validate_json((services.directory / "services.json").read_bytes())
+        return ServicesRecord.model_validate_json((services.directory / "services.json").read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 

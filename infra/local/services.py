@@ -12,12 +12,13 @@ from collections.abc import Callable
 import httpx
 import psutil
 
+from components.core.files import write_text
 from components.core.process import ProcessMark
 from infra.local import prefect_api, record
 from infra.local.health import is_healthy, refuse_taken_port
 from infra.local.settings import MLFLOW_PORT_VARIABLE, PREFECT_PORT_VARIABLE, Services, isolated
 
-Report = Callable[[str], None]
+OnLine = Callable[[str], None]
 
 _START_PATIENCE_S = 240.0  # a cold start with a fresh database on two busy cores took 60 s
 _CANCEL_PATIENCE_S = 60.0  # Prefect gives a flow 30 s to end
@@ -30,7 +31,7 @@ class StartFailed(Exception):
     """The services did not come up; everything that had started is stopped again."""
 
 
-def up(report: Report) -> Services:
+def up(report: OnLine) -> Services:
     """Make sure the services run and the deployments are current; return where they are.
 
     Raises BadInput for a taken port, StartFailed with the end of the log when a service dies or never answers.
@@ -58,7 +59,7 @@ def up(report: Report) -> Services:
         return asked
 
 
-def down(report: Report) -> bool:
+def down(report: OnLine) -> bool:
     """Stop everything `up` started, runs first so that they save. Returns whether there was something to stop."""
     asked = Services.configured()
     with record.exclusive(asked):
@@ -94,7 +95,9 @@ def _start(services: Services) -> float:
             start_new_session=True,
         )
     mark = ProcessMark.of(psutil.Process(supervisor.pid))
-    record.Record(supervisor=mark, prefect_port=services.prefect_port, mlflow_port=services.mlflow_port).save(services)
+    record.ServicesRecord(supervisor=mark, prefect_port=services.prefect_port, mlflow_port=services.mlflow_port).save(
+        services
+    )
     return mark.created_s
 
 
@@ -102,12 +105,12 @@ def _ports(services: Services) -> dict[str, str]:
     return {PREFECT_PORT_VARIABLE: str(services.prefect_port), MLFLOW_PORT_VARIABLE: str(services.mlflow_port)}
 
 
-def _wait_for_all(services: Services, report: Report) -> None:
+def _wait_for_all(services: Services, report: OnLine) -> None:
     _wait(services, "Prefect", lambda: is_healthy(f"{services.prefect_url}/api/health"), report)
     _wait(services, "MLflow", lambda: is_healthy(f"{services.mlflow_url}/health"), report)
 
 
-def _wait(services: Services, name: str, ready: Callable[[], bool], report: Report) -> None:
+def _wait(services: Services, name: str, ready: Callable[[], bool], report: OnLine) -> None:
     """Return once `ready`; a service that died ends the wait at once."""
     started_s = time.monotonic()
     reported_s = started_s
@@ -133,7 +136,7 @@ def _worker_is_online(services: Services) -> bool:
         return False
 
 
-def _deploy(services: Services, report: Report) -> None:
+def _deploy(services: Services, report: OnLine) -> None:
     """Bring the deployments of prefect.yaml to the server, if they or what their form shows has changed."""
     digest = hashlib.sha256()
     for pattern in _DEPLOYED_FROM:
@@ -157,7 +160,7 @@ def _deploy(services: Services, report: Report) -> None:
     )
     if done.returncode != 0:
         raise StartFailed(f"prefect.yaml could not be deployed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
-    stamp.write_text(digest.hexdigest())
+    write_text(stamp, digest.hexdigest())
 
 
 def _remember_family(services: Services) -> None:

@@ -52,15 +52,10 @@ def export(
         array = tensor.detach().float().cpu().numpy()
         stored = _QUANT_TYPES[dtype][0] if array.ndim > 1 else gguf.GGMLQuantizationType.F32
         writer.add_tensor(tensor_name, gguf.quants.quantize(np.ascontiguousarray(array), stored), raw_dtype=stored)
-    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
-    try:
-        writer.write_header_to_file(temporary)
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    writer.write_header_to_file(path)
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def _check(config: MLAConfig, dtype: GGUFDType) -> None:

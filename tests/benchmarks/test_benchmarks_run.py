@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "figures"),
+    ("name", "arguments", "columns"),
     [
         ("train_step", "--tokens 64 --dtypes float32", {"times faster", "loss difference"}),
         ("decode", "--contexts 40 --tokens 3", {"times faster", "llama.cpp ms/token"}),
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("attention", "--tokens 64 --heads 2 --dtype float32", {"forward ms", "forward and backward ms"}),
     ],
 )
-def test_it_ends_with_its_figures(name: str, arguments: str, figures: set[str]) -> None:
+def test_it_ends_with_its_figures(name: str, arguments: str, columns: set[str]) -> None:
     rounds = [] if name == "long_context" else ["--rounds", "1"]
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *rounds, *arguments.split()],
@@ -41,7 +41,7 @@ def test_it_ends_with_its_figures(name: str, arguments: str, figures: set[str]) 
     assert result["benchmark"].startswith(name) and result["machine"]["threads"] == 1
     assert result["rows"]
     for row in result["rows"]:
-        assert figures <= row.keys()
+        assert columns <= row.keys()
         for name, value in _numbers(row):
             assert math.isfinite(value), name
             low, high = _RANGES.get(name, (0.0, math.inf))

@@ -13,14 +13,12 @@ from mlflow.entities import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = """
-from components.core.params import BadInput
+from components.core.errors import BadInput, Interrupted
 from components.core.stage import run_stage
-from components.core.tracking import Interrupted
-def body(context):
+with run_stage("ingest") as context:
     context.progress.update(1, 2, "tokens", loss=0.5)
     context.tracker.log_metrics({{"loss": 0.5}}, tokens=64)
     {end}
-run_stage("ingest", body)
 """
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 

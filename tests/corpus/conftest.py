@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -16,6 +17,7 @@ from components.core import params as schema
 from components.core.files import write_directory
 from components.core.lineage import Manifest, write_manifest
 from components.core.progress import Progress
+from components.core.stage import StageContext
 from components.corpus.catalogue import load_catalogue
 from components.corpus.documents import Document, clean_text, text_id, write_documents
 from components.corpus.ingest import RAW
@@ -53,6 +55,13 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     """The repository's own parameters and a home of the test's own."""
     monkeypatch.setenv("TRIVIUM_HOME", str(tmp_path / "home"))
     return Context(params=schema.load(REPOSITORY / "params.yaml"))
+
+
+def run_in(root: Path, run: Callable[[StageContext], None], context: Context) -> None:
+    """Run a stage body in `root`, as its program would."""
+    root.mkdir(exist_ok=True)
+    with contextlib.chdir(root):
+        run(context)  # type: ignore[arg-type]
 
 
 def with_corpus(context: Context, **fields: Any) -> Context:

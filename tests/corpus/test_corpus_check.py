@@ -3,26 +3,32 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.core.errors import BadInput
 from components.core.lineage import read_manifest
-from components.corpus.check import METRICS, check
+from components.corpus import check
+from components.corpus.check import METRICS
 from components.corpus.documents import Document, read_documents
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, read_set_aside
-from tests.corpus.conftest import Context, make_document, prose, write_catalogue, write_raw
+from tests.corpus.conftest import Context, make_document, prose, run_in, write_catalogue, write_raw
 
 
 @pytest.fixture
-def judge(tmp_path: Path, context: Context) -> Callable[[list[Document]], dict]:
-    catalogue = write_catalogue(tmp_path / "catalogue.yaml", {})
+def judge(
+    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[Document]], dict[str, Any]]:
+    monkeypatch.setattr(check, "CATALOGUE", write_catalogue(tmp_path / "catalogue.yaml", {}))
 
-    def run(documents: list[Document]) -> dict:
+    def run(documents: list[Document]) -> dict[str, Any]:
         write_raw(tmp_path, documents)
         (tmp_path / METRICS).unlink(missing_ok=True)
-        return check(context, tmp_path, catalogue)  # type: ignore[arg-type]
+        run_in(tmp_path, check.run, context)
+        metrics: dict[str, Any] = json.loads((tmp_path / METRICS).read_bytes())
+        return metrics
 
     return run
 
@@ -127,4 +133,4 @@ def test_a_corrupt_raw_shard_is_refused_before_anything_is_judged(judge: Callabl
     shard = next((tmp_path / RAW).rglob("*.zst"))
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(BadInput, match=rf"{shard.name}: shard is corrupt"):
-        check(None, tmp_path)  # type: ignore[arg-type]  # it must not come as far as using the context
+        run_in(tmp_path, check.run, None)  # type: ignore[arg-type]  # it must not come as far as using the context

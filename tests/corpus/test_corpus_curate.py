@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from components.core.errors import BadInput
 from components.core.lineage import read_manifest, verify
-from components.corpus.curate import CURATED, METRICS, REMOVED, curate, split
+from components.corpus.curate import CURATED, METRICS, REMOVED, run, split
 from components.corpus.curation.decontamination import TASKS
 from components.corpus.documents import Document, read_documents, text_id
 from components.corpus.ingest import RAW
 from components.corpus.quarantine import QUARANTINE, write_quarantine
-from tests.corpus.conftest import Context, make_document, prose, with_corpus, write_raw
+from tests.corpus.conftest import Context, make_document, prose, run_in, with_corpus, write_raw
 
 QUESTION = "Which of the seven bridges that cross the river Pregel in the old town was closed by the mayor in 1736"
 CODE = """'''Module {number}.'''
@@ -76,7 +76,8 @@ def kept(root: Path) -> dict[str, Document]:
 def test_planted_faults_go_with_their_reason_and_clean_documents_stay(workspace: Path, context: Context) -> None:
     faults = {reason: document.model_copy(update={"path": reason}) for reason, document in planted().items()}
     write_raw(workspace, [*clean_corpus(), *faults.values()])
-    metrics = curate(context, workspace)  # type: ignore[arg-type]
+    run_in(workspace, run, context)
+    metrics = json.loads((workspace / METRICS).read_bytes())
     removed = {row["path"]: row["reason"] for row in map(json.loads, (workspace / CURATED / REMOVED).open())}
     # Of two equal or nearly equal documents either may stay, but one must.
     twins = {"near_duplicate": "prose/3", "exact_duplicate": "prose/7"}
@@ -95,7 +96,8 @@ def test_personal_data_is_replaced_and_the_id_follows_the_text(workspace: Path, 
         f"{prose(50)} Write to jane.roe@mail.example.org, or to the host 8.8.8.8 if not 10.0.0.1.", path="pii"
     )
     write_raw(workspace, [*clean_corpus(), secret])
-    metrics = curate(context, workspace)  # type: ignore[arg-type]
+    run_in(workspace, run, context)
+    metrics = json.loads((workspace / METRICS).read_bytes())
     found = kept(workspace)["pii"]
     assert "email@example.com" in found.text and "192.0.2.1" in found.text and "10.0.0.1" in found.text
     assert not re.search(r"jane|8\.8\.8\.8", found.text)
@@ -108,7 +110,7 @@ def test_two_runs_leave_the_same_bytes(workspace: Path, context: Context) -> Non
     write_raw(workspace, [*clean_corpus(), *planted().values()])
     seen = []
     for _ in range(2):
-        curate(context, workspace)  # type: ignore[arg-type]
+        run_in(workspace, run, context)
         files = [workspace / METRICS, *sorted((workspace / CURATED).rglob("*"))]
         seen.append({str(path.relative_to(workspace)): path.read_bytes() for path in files if path.is_file()})
     assert seen[0] == seen[1] and len(seen[0]) == 12 + 3
@@ -122,22 +124,23 @@ def test_quarantined_documents_stay_out_and_a_stale_quarantine_is_refused(worksp
     write_raw(workspace, documents)
     raw = read_manifest(workspace / RAW)
     write_quarantine(workspace / QUARANTINE, {2: (documents[2], ["bad"])}, raw)
-    metrics = curate(context, workspace)  # type: ignore[arg-type]
+    run_in(workspace, run, context)
+    metrics = json.loads((workspace / METRICS).read_bytes())
     assert documents[2].path not in kept(workspace) and metrics["quarantined_documents"] == 1
     write_raw(workspace, documents[:-1])
     write_quarantine(workspace / QUARANTINE, {}, raw)
     with pytest.raises(BadInput, match="judges another corpus"):
-        curate(context, workspace)  # type: ignore[arg-type]
+        run_in(workspace, run, context)
 
 
 def test_a_corrupt_shard_is_refused_and_the_old_output_stays(workspace: Path, context: Context) -> None:
     write_raw(workspace, clean_corpus())
-    curate(context, workspace)  # type: ignore[arg-type]
+    run_in(workspace, run, context)
     before = read_manifest(workspace / CURATED)
     shard = next((workspace / RAW).rglob("*.zst"))
     shard.write_bytes(shard.read_bytes()[:-7])
     with pytest.raises(BadInput, match=r"part-00000.*corrupt"):
-        curate(context, workspace)  # type: ignore[arg-type]
+        run_in(workspace, run, context)
     assert read_manifest(workspace / CURATED) == before
     verify(workspace / CURATED, before)
 
@@ -145,7 +148,7 @@ def test_a_corrupt_shard_is_refused_and_the_old_output_stays(workspace: Path, co
 def test_a_domain_that_cannot_be_split_is_refused(workspace: Path, context: Context) -> None:
     write_raw(workspace, [*clean_corpus()[:30], make_document(prose(400), domain="stem")])
     with pytest.raises(BadInput, match="domain 'stem' keeps one document"):
-        curate(context, workspace)  # type: ignore[arg-type]
+        run_in(workspace, run, context)
     assert not (workspace / CURATED).exists() and not (workspace / METRICS).exists()
 
 
@@ -154,7 +157,7 @@ def test_a_domain_that_curation_empties_is_refused_with_the_reasons(workspace: P
     for documents in (clean_corpus(), clean_corpus()[:30]):
         write_raw(workspace, documents)
         with pytest.raises(BadInput, match=r"removes every document of domain '.*' \(short \d+\)"):
-            curate(with_corpus(context, curation=strict), workspace)  # type: ignore[arg-type]
+            run_in(workspace, run, with_corpus(context, curation=strict))
     assert not (workspace / CURATED).exists()
 
 

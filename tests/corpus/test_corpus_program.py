@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 from stage_workspace import file_bytes
 
-from components.corpus.curate import curate
-from tests.corpus.conftest import REPOSITORY, Context, make_document, prose, write_raw
+from components.corpus import curate
+from tests.corpus.conftest import REPOSITORY, Context, make_document, prose, run_in, write_raw
 
 
 def command(root: Path, name: str, **options: object) -> subprocess.Popen[str]:
@@ -53,7 +53,7 @@ def test_a_killed_stage_completes_with_the_bytes_of_an_undisturbed_one(tmp_path:
     root, undisturbed = workspace(tmp_path / "here", "sotu"), tmp_path / "undisturbed"
     for place in (root, undisturbed):
         write_raw(place, [make_document(prose(number), path=f"{number}") for number in range(200)])
-    curate(context, undisturbed)  # type: ignore[arg-type]
+    run_in(undisturbed, curate.run, context)
     process = command(root, "curate")
     scratch = root / "data" / ".curate.tmp"
     give_up_s = time.monotonic() + 120

@@ -19,7 +19,7 @@ from components.core.stage import StageContext
 from components.core.tracking import StageTracker
 from components.evaluation import evaluate, gate
 from components.evaluation.agent_eval import BASELINES, MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import Segment
+from components.evaluation.bits_per_byte import TextSegment
 from components.evaluation.items import AGENT_FILE, BITS_FILE, PHASES_FILE, TASKS_FILE, read_items
 from components.evaluation.lm_eval_adapter import TaskItem
 from components.evaluation.phase_answers import PhaseAnswer
@@ -33,7 +33,7 @@ def test_items_and_figures_agree(evaluated: Path) -> None:
     manifest = read_manifest(directory, "evaluate@second")
     verify(directory, manifest)
     metrics = json.loads((evaluated / "metrics/evaluate/second.json").read_text())
-    text = read_items(directory / BITS_FILE, Segment)
+    text = read_items(directory / BITS_FILE, TextSegment)
     assert {item.domain for item in text} == set(metrics["bits_per_byte"]) == {"encyclopedic", "code"}
     for key, column in (("bits_per_byte", "model_bits"), ("five_gram", "five_gram_bits"), ("unigram", "unigram_bits")):
         code = [item for item in text if item.domain == "code"]

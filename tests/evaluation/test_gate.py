@@ -10,18 +10,19 @@ import pytest
 
 from components.core.errors import BadInput
 from components.core.lineage import Manifest
-from components.core.params import Gate, load
+from components.core.params import GateParams, load
 from components.evaluation.agent_eval import MODEL, EpisodeItem
-from components.evaluation.bits_per_byte import Segment
-from components.evaluation.gate import Check, Results, Verdict, decide, overall
+from components.evaluation.bits_per_byte import TextSegment
+from components.evaluation.gate import Results, decide
 from components.evaluation.report import gate_markdown
+from components.evaluation.verdict import GateCheck, GateVerdict, overall
 
 FAMILY = "arithmetic_add"
 DOMAINS = ("general", "code")
 
 
 @pytest.fixture(scope="module")
-def gate() -> Gate:
+def gate() -> GateParams:
     asked = load(Path("params.yaml")).gate
     return asked.model_copy(
         update={
@@ -67,7 +68,7 @@ def results(
                 )
             )
     segments = [
-        Segment(
+        TextSegment(
             domain=domain,
             document=f"{domain}-{document}",
             segment=piece,
@@ -96,11 +97,11 @@ def results(
     return Results(name=name, manifest=manifest, segments=segments, episodes=episodes)
 
 
-def verdicts(checks: list[Check]) -> dict[str, Verdict]:
+def verdicts(checks: list[GateCheck]) -> dict[str, GateVerdict]:
     return {check.name: check.verdict for check in checks}
 
 
-def test_a_clear_win_passes(gate: Gate) -> None:
+def test_a_clear_win_passes(gate: GateParams) -> None:
     checks = decide(results("after", successes=45), results("before", successes=2), gate, seed=1)
     assert verdicts(checks) == dict.fromkeys(
         [
@@ -115,14 +116,14 @@ def test_a_clear_win_passes(gate: Gate) -> None:
         "PASS",
     )
     assert overall(checks) == "PASS"
-    rise = checks[0].figures
+    rise = checks[0].metrics
     assert rise["difference"]["estimate"] == pytest.approx(43 / 60)
     assert rise["mcnemar_p"] < 1e-9 and rise["tasks"] == 60
     page = gate_markdown("PASS", gate, checks)
     assert all(check.name in page and check.reason in page for check in checks)
 
 
-def test_a_clear_loss_holds(gate: Gate) -> None:
+def test_a_clear_loss_holds(gate: GateParams) -> None:
     checks = decide(results("after", successes=2, loss_bits=0.3), results("before", successes=45), gate, seed=1)
     found = verdicts(checks)
     assert found["target_family_rises"] == "HOLD"
@@ -130,21 +131,21 @@ def test_a_clear_loss_holds(gate: Gate) -> None:
     assert overall(checks) == "HOLD"
 
 
-def test_no_rise_is_held_only_where_a_worthwhile_one_is_ruled_out(gate: Gate) -> None:
+def test_no_rise_is_held_only_where_a_worthwhile_one_is_ruled_out(gate: GateParams) -> None:
     many = decide(results("after", successes=3, tasks=400), results("before", successes=3, tasks=400), gate, seed=1)
     assert verdicts(many)["target_family_rises"] == "HOLD"
     few = decide(results("after", successes=1, tasks=12), results("before", successes=1, tasks=12), gate, seed=1)
     assert verdicts(few)["target_family_rises"] == "INSUFFICIENT_POWER"
 
 
-def test_too_few_tasks_are_no_pass_even_if_all_agree(gate: Gate) -> None:
+def test_too_few_tasks_are_no_pass_even_if_all_agree(gate: GateParams) -> None:
     checks = decide(results("after", successes=0, tasks=5), results("before", successes=0, tasks=5), gate, seed=1)
     assert verdicts(checks)["target_family_rises"] == "INSUFFICIENT_POWER"
-    assert checks[0].figures["minimum_detectable"] > gate.minimum_effect
+    assert checks[0].metrics["minimum_detectable"] > gate.minimum_effect
     assert overall(checks) == "INSUFFICIENT_POWER"
 
 
-def test_a_loss_within_the_margin_passes_and_one_across_it_cannot_be_told(gate: Gate) -> None:
+def test_a_loss_within_the_margin_passes_and_one_across_it_cannot_be_told(gate: GateParams) -> None:
     before = results("before", successes=0)
     within = decide(results("after", successes=45, loss_bits=0.05), before, gate, seed=1)
     assert verdicts(within)["held_out_text_code"] == "PASS"
@@ -153,17 +154,17 @@ def test_a_loss_within_the_margin_passes_and_one_across_it_cannot_be_told(gate: 
     assert verdicts(across)["held_out_text_code"] == "INSUFFICIENT_POWER"
 
 
-def test_few_documents_are_drawn_as_segments_and_too_few_segments_not_at_all(gate: Gate) -> None:
+def test_few_documents_are_drawn_as_segments_and_too_few_segments_not_at_all(gate: GateParams) -> None:
     some = decide(
         results("after", successes=45, documents=4), results("before", successes=2, documents=4), gate, seed=1
     )
     (text,) = (check for check in some if check.name == "held_out_text_code")
-    assert (text.figures["unit"], text.figures["units"], text.verdict) == ("segments", 12, "PASS")
+    assert (text.metrics["unit"], text.metrics["units"], text.verdict) == ("segments", 12, "PASS")
     few = decide(results("after", successes=45, documents=2), results("before", successes=2, documents=2), gate, seed=1)
     assert verdicts(few)["held_out_text_code"] == "INSUFFICIENT_POWER"
 
 
-def test_beating_the_baseline_checkpoint_is_not_enough(gate: Gate) -> None:
+def test_beating_the_baseline_checkpoint_is_not_enough(gate: GateParams) -> None:
     """A random policy that does as well as the candidate takes the worth out of its score."""
     after = results("after", successes=30, baseline_successes=30, tasks=400)
     found = verdicts(decide(after, results("before", successes=0, tasks=400), gate, seed=1))
@@ -171,19 +172,19 @@ def test_beating_the_baseline_checkpoint_is_not_enough(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(("unreadable", "expected"), [(0, "PASS"), (8, "INSUFFICIENT_POWER"), (60, "HOLD")])
-def test_readable_calls_have_a_floor(gate: Gate, unreadable: int, expected: Verdict) -> None:
+def test_readable_calls_have_a_floor(gate: GateParams, unreadable: int, expected: GateVerdict) -> None:
     checks = decide(results("after", successes=45, unreadable=unreadable), results("before", successes=2), gate, seed=1)
     assert verdicts(checks)["readable_calls"] == expected
 
 
-def test_a_contaminated_item_holds_and_is_named(gate: Gate) -> None:
+def test_a_contaminated_item_holds_and_is_named(gate: GateParams) -> None:
     after = results("after", successes=45, contaminated=("hellaswag_sample/7",))
     checks = decide(after, results("before", successes=2), gate, seed=1)
     assert verdicts(checks)["uncontaminated"] == overall(checks) == "HOLD"
     assert "hellaswag_sample/7" in checks[-1].reason
 
 
-def test_what_cannot_be_paired_is_refused(gate: Gate) -> None:
+def test_what_cannot_be_paired_is_refused(gate: GateParams) -> None:
     after, before = results("after", successes=45), results("before", successes=2)
     for other, named in (
         (replace(before, segments=before.segments[1:]), "held-out text differs"),

@@ -18,7 +18,7 @@ from components.evaluation.checkpoint import Checkpoint
 from components.evaluation.phase_answers import BASELINES, OPTIONS, PHASES, phase_metrics
 from components.evaluation.phase_items import PhaseItem, build_items
 from components.evaluation.phases import answer_record
-from components.evaluation.scoring import Row, score_rows
+from components.evaluation.scoring import ScoringRow, score_rows
 from components.tasks.kit.registry import load_families
 from components.tokenizer import TextTokenizer
 from components.trajectories.episodes import Synthesizer
@@ -110,7 +110,7 @@ def test_an_answer_is_the_likeliest_option(
             for token in ([tokenizer.special[segment.text]] if segment.special else tokenizer.encode(segment.text))
         ]
         rows = [
-            Row(
+            ScoringRow(
                 ids=np.array([*prefix, *tokenizer.encode(option), tokenizer.special[item.closing.text]]),
                 first_target=len(prefix),
             )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.checkpoint import Checkpoint
-from components.evaluation.scoring import Continuation, Row, score_continuations, score_rows, sliding_rows
+from components.evaluation.scoring import Continuation, ScoringRow, score_continuations, score_rows, sliding_rows
 
 
 @given(
@@ -34,7 +34,7 @@ def test_scores_are_those_of_a_plain_forward_pass(checkpoint: Checkpoint) -> Non
     generator = np.random.default_rng(0)
     model = checkpoint.model
     rows = [
-        Row(ids=generator.integers(0, model.config.vocab_size, size=length), first_target=first)
+        ScoringRow(ids=generator.integers(0, model.config.vocab_size, size=length), first_target=first)
         for length, first in ((5, 1), (90, 60), (2, 1), (33, 33), (64, 1), (17, 16))
     ]
     for batch_tokens in (1, 100, 8192):
@@ -66,7 +66,7 @@ def test_continuations_score_as_whole_rows_do(
         Continuation(after=max(1, round(share * length)), ids=generator.integers(0, vocabulary, size=size))
         for share, size in places
     ]
-    rows = [Row(ids=np.concatenate([ids[: each.after], each.ids]), first_target=each.after) for each in asked]
+    rows = [ScoringRow(ids=np.concatenate([ids[: each.after], each.ids]), first_target=each.after) for each in asked]
     scored = score_continuations(checkpoint.model, ids, asked)
     for ours, plain in zip(scored, score_rows(checkpoint.model, rows), strict=True):
         assert ours == pytest.approx(plain.log_probabilities, abs=1e-4)

@@ -50,10 +50,9 @@ import os, signal, sys, time
 from pathlib import Path
 
 from components.core.paths import home
-from components.core.lineage import write_directory, write_json
-from components.core.params import BadInput
+from components.core.files import write_directory, write_json
+from components.core.errors import BadInput, Interrupted
 from components.core.stage import run_stage
-from components.core.tracking import Interrupted
 
 name = sys.argv[1]
 entry = name.partition("@")[2]
@@ -98,7 +97,8 @@ def body(ctx):
         resume.unlink(missing_ok=True)
 
 
-run_stage(name, body)
+with run_stage(*name.split("@")) as context:
+    body(context)
 '''
 
 

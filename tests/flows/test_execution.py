@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from components.core.errors import BadInput
-from flows.execution import Outcome, Profile, StageRequest, get_executor, load_profile
+from flows.execution import Profile, StageRequest, StageStatus, get_executor, load_profile
 from flows.execution import watchdog as watchdog_module
 from flows.execution.base import judge
 
@@ -98,23 +98,23 @@ def test_a_stage_runs_reports_and_is_skipped_the_second_time(repository: Path) -
     seen: list[Mapping[str, Any]] = []
     lines: list[str] = []
     result = get_executor(PROFILE).run(request(repository, "good"), seen.append, lines.append)
-    assert (result.outcome, result.unchanged) == (Outcome.DONE, False)
+    assert (result.status, result.unchanged) == (StageStatus.DONE, False)
     assert seen[-1]["done"] == 1 and "hello from 1" in lines
     assert (repository / "good.txt").read_text() == "done"
     assert get_executor(PROFILE).run(request(repository, "good"), seen.append, lines.append).unchanged
 
 
 @pytest.mark.parametrize(
-    ("stage", "outcome", "message"),
+    ("stage", "status", "message"),
     [
-        ("refuses", Outcome.BAD_INPUT, "seed = 3: not today"),
-        ("interrupted", Outcome.INTERRUPTED, ""),
-        ("fails", Outcome.FAILED, "exit code 1"),
+        ("refuses", StageStatus.BAD_INPUT, "seed = 3: not today"),
+        ("interrupted", StageStatus.INTERRUPTED, ""),
+        ("fails", StageStatus.FAILED, "exit code 1"),
     ],
 )
-def test_the_end_of_a_stage_is_told_apart(repository: Path, stage: str, outcome: Outcome, message: str) -> None:
+def test_the_end_of_a_stage_is_told_apart(repository: Path, stage: str, status: StageStatus, message: str) -> None:
     result = get_executor(PROFILE).run(request(repository, stage), ignore, ignore)
-    assert result.outcome is outcome
+    assert result.status is status
     assert message in result.message
 
 
@@ -129,31 +129,31 @@ def test_cancel_reaches_the_stage_below_dvc_and_waits_for_its_save(repository: P
     assert not stage.is_running()
     assert (repository / "saved").read_text() == "yes"
     thread.join(timeout=10)
-    assert results[0].outcome is Outcome.CANCELLED
+    assert results[0].status is StageStatus.CANCELLED
     later = executor.run(request(repository, "good"), ignore, ignore)
-    assert later.outcome is Outcome.CANCELLED
+    assert later.status is StageStatus.CANCELLED
 
 
 def test_a_stage_that_runs_too_long_and_ignores_signals_is_ended(repository: Path) -> None:
     (repository / "pid").unlink(missing_ok=True)
     executor = get_executor(PROFILE.model_copy(update={"grace_s": 0.3}))
     result = executor.run(request(repository, "stubborn", timeout_s=10), ignore, ignore)
-    assert result.outcome is Outcome.TIMED_OUT
+    assert result.status is StageStatus.TIMED_OUT
     assert not psutil.pid_exists(int((repository / "pid").read_text()))
 
 
 def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
-    """The holder of the leash dies by SIGKILL; the command still gets its SIGTERM and its time to save."""
+    """The owner of the watchdog dies by SIGKILL; the command still gets its SIGTERM and its time to save."""
     script = tmp_path / "saves.sh"
     script.write_text(
         'trap "sleep 0.3; echo saved > saved; exit 75" TERM\necho $$ > pid\nwhile :; do sleep 0.05; done\n'
     )
-    leash = [sys.executable, str(Path(watchdog_module.__file__)), "10", "sh", str(script)]
+    watchdog = [sys.executable, str(Path(watchdog_module.__file__)), "10", "sh", str(script)]
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            f"import subprocess, time; subprocess.Popen({leash!r}, stdin=subprocess.PIPE); time.sleep(60)",
+            f"import subprocess, time; subprocess.Popen({watchdog!r}, stdin=subprocess.PIPE); time.sleep(60)",
         ],
         cwd=tmp_path,
     )
@@ -166,7 +166,7 @@ def test_no_stage_outlives_a_flow_that_was_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 75])
-def test_the_leash_passes_exit_codes_on(code: int) -> None:
+def test_the_watchdog_passes_exit_codes_on(code: int) -> None:
     command = [sys.executable, watchdog_module.__file__, "1", sys.executable, "-c", f"raise SystemExit({code})"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as held:
         assert held.wait(30) == code
@@ -174,9 +174,9 @@ def test_the_leash_passes_exit_codes_on(code: int) -> None:
 
 def test_judge_reads_the_stages_own_code_from_dvc() -> None:
     lines = ["ingest: no such source", "ERROR: failed to reproduce 'ingest': failed to run: python, exited with 2"]
-    assert judge("ingest", 255, lines) == (Outcome.BAD_INPUT, "no such source")
-    assert judge("ingest", 255, ["ERROR: unexpected error - no space"])[0] is Outcome.FAILED
-    assert judge("ingest", 255, []) == (Outcome.FAILED, "exit code 255: it printed nothing")
+    assert judge("ingest", 255, lines) == (StageStatus.BAD_INPUT, "no such source")
+    assert judge("ingest", 255, ["ERROR: unexpected error - no space"])[0] is StageStatus.FAILED
+    assert judge("ingest", 255, []) == (StageStatus.FAILED, "exit code 255: it printed nothing")
 
 
 def test_timeouts_by_stage_and_family() -> None:

@@ -16,9 +16,9 @@ from kubernetes_stub import Cluster, running_cluster
 
 from components.core.errors import BadInput
 from flows.execution import snapshot
-from flows.execution.base import Outcome, StageRequest
-from flows.execution.kubernetes import KubernetesExecutor, KubernetesProfile, render_job
-from flows.execution.profile import load_profile
+from flows.execution.base import StageRequest, StageStatus
+from flows.execution.kubernetes import KubernetesExecutor, render_job
+from flows.execution.profile import KubernetesProfile, load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = """
@@ -102,7 +102,7 @@ def test_a_stage_runs_once_there_and_its_outputs_come_back(
 ) -> None:
     progress: list[Any] = []
     result = KubernetesExecutor(profile).run(request_for(workspace), progress.append, lambda line: None)
-    assert (result.outcome, result.message) == (Outcome.DONE, "")
+    assert (result.status, result.message) == (StageStatus.DONE, "")
     assert (workspace / "second.txt").read_text() == "a = 1\nb = 2\n"
     assert Path(os.environ["RAN"]).read_text().split() == ["first", "second"]  # restored here, not run again
     assert progress[0] == {"stage": "second", "done": 1, "total": 2, "unit": "steps"}
@@ -114,7 +114,7 @@ def test_a_stage_runs_once_there_and_its_outputs_come_back(
 def test_bad_input_there_is_bad_input_here(workspace: Path, cluster: Cluster, profile: KubernetesProfile) -> None:
     (workspace / "params.yaml").write_text("a: 1\nb: -1\n")
     result = KubernetesExecutor(profile).run(request_for(workspace), lambda _: None, lambda _: None)
-    assert (result.outcome, result.message) == (Outcome.BAD_INPUT, "b = -1: must not be negative")
+    assert (result.status, result.message) == (StageStatus.BAD_INPUT, "b = -1: must not be negative")
     assert not cluster.jobs
     assert not (workspace / "second.txt").exists()
 
@@ -134,7 +134,7 @@ def test_cancel_deletes_the_job_and_the_pod_gets_its_signal(
     time.sleep(1.5)
     executor.cancel()
     thread.join(60)
-    assert results[0].outcome is Outcome.CANCELLED
+    assert results[0].status is StageStatus.CANCELLED
     (pod,) = cluster.pods.values()
     assert pod.process.wait(30) == 75  # the stage saved and said so; the pod exits as it did
     assert not cluster.jobs
@@ -143,7 +143,7 @@ def test_cancel_deletes_the_job_and_the_pod_gets_its_signal(
 def test_a_lost_pod_is_an_infrastructure_fault(workspace: Path, cluster: Cluster, profile: KubernetesProfile) -> None:
     cluster.evict_next = True
     result = KubernetesExecutor(profile).run(request_for(workspace), lambda _: None, lambda _: None)
-    assert (result.outcome, result.message) == (Outcome.LOST, "evicted")
+    assert (result.status, result.message) == (StageStatus.LOST, "evicted")
 
 
 @pytest.mark.parametrize("stage", ["ingest", "pretrain@agentic", "evaluate@stem"])

@@ -14,7 +14,7 @@ from release_workspace import ANSWER, QUESTION, Workspace
 
 from components.core.errors import BadInput
 from components.core.special_tokens import MARKERS
-from components.release.chat import DEFAULT_TOOLS, ChatSession, Finished, Piece, Result, TurnReader, open_chat
+from components.release.chat import DEFAULT_TOOLS, ChatSession, Finished, Piece, ToolResult, TurnReader, open_chat
 from components.release.terminal import printable
 from components.tokenizer import TextTokenizer
 
@@ -91,7 +91,7 @@ def forget(request: pytest.FixtureRequest) -> None:
 def test_events_of_a_conversation(session: ChatSession) -> None:
     events = list(session.ask(QUESTION))
     assert "".join(event.text for event in events if isinstance(event, Piece) and event.kind == "answer") == ANSWER
-    assert [event.observation.content for event in events if isinstance(event, Result)] == ["42"]
+    assert [event.observation.content for event in events if isinstance(event, ToolResult)] == ["42"]
     assert events[-1] == Finished(end="answered", answer=ANSWER)
     assert [message.role for message in session.conversation.messages] == ["user", "assistant", "tool", "assistant"]
 

@@ -51,7 +51,7 @@ def test_one_wrong_weight_in_the_directory(
     export_pretrained(other, tmp_path / "release")
     exact = built.release / "gguf/lesson-f32.gguf"
     with pytest.raises(ParityError, match=r"transformers: .* differs from the model by .* where 0.0001 is allowed"):
-        parity.prove(lesson, tokenizer, tmp_path / "release", exact, {})
+        parity.check_parity(lesson, tokenizer, tmp_path / "release", exact, {})
 
 
 def test_one_wrong_weight_in_the_gguf(server: LlamaServer, other: MLATransformer, prompts: list[Prompt]) -> None:

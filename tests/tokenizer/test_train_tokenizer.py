@@ -130,9 +130,10 @@ def run_body(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     params = load(Path("params.yaml"))
     progress = Progress.from_environment("train_tokenizer")
-    tracker = StageTracker(run_id="none")
-    context = StageContext(name="train_tokenizer", params=params, progress=progress, tracker=tracker)
-    run(context, lambda budget: iter(()))
+    context = StageContext(
+        name="train_tokenizer", params=params, progress=progress, tracker=StageTracker(run_id="none")
+    )
+    run(context, lambda max_bytes: iter(()))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from components.core.errors import BadInput
-from components.core.params import Optimizer
+from components.core.params import OptimizerParams
 from components.training.muon import Muon, orthogonalise
-from components.training.optimizer import build_optimizers, load_state_tensors, set_rate_factor, state_tensors
+from components.training.optimizer import build_optimizers, load_state_tensors, set_lr_multiplier, state_tensors
 
-PARAMS = Optimizer(muon_lr=0.02, muon_momentum=0.9, adamw_lr=0.01, weight_decay=0.1, grad_clip=1.0)
+PARAMS = OptimizerParams(muon_lr=0.02, muon_momentum=0.9, adamw_lr=0.01, weight_decay=0.1, grad_clip=1.0)
 
 
 def parameters() -> dict[str, nn.Parameter]:
@@ -83,7 +83,7 @@ def test_embedding_and_norms_follow_adamw_and_norms_do_not_decay() -> None:
     optimizers = build_optimizers(named, named["embedding"], PARAMS)
     first_beta, second_beta = PARAMS.adamw_betas
     for number in range(1, 4):
-        set_rate_factor(optimizers, 0.5)
+        set_lr_multiplier(optimizers, 0.5)
         step(named, optimizers, seed=number)
         for name, value in expected.items():
             gradient = named[name].grad
@@ -103,7 +103,7 @@ def test_a_factor_of_zero_moves_nothing() -> None:
     named = parameters()
     before = {name: parameter.detach().clone() for name, parameter in named.items()}
     optimizers = build_optimizers(named, named["embedding"], PARAMS)
-    set_rate_factor(optimizers, 0.0)
+    set_lr_multiplier(optimizers, 0.0)
     step(named, optimizers, seed=1)
     assert all(torch.equal(before[name], parameter) for name, parameter in named.items())
 

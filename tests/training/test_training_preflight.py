@@ -186,13 +186,13 @@ def test_execution_settings_that_cannot_be_used(variable: str, value: str, messa
 
 
 def test_a_batch_that_the_devices_cannot_share() -> None:
-    Execution(world_size=3).check(batch_rows=6, where="curriculum.x", has_gpu=False)
+    Execution(world_size=3).check(batch_rows=6, where="curriculum.x")
     with pytest.raises(BadInput, match=r"curriculum\.x\.batch_rows = 6: does not divide over WORLD_SIZE = 4"):
-        Execution(world_size=4).check(batch_rows=6, where="curriculum.x", has_gpu=False)
+        Execution(world_size=4).check(batch_rows=6, where="curriculum.x")
 
 
 def test_compiled_blocks_need_a_gpu() -> None:
     execution = Execution.from_environment({"TRIVIUM_COMPILE_BLOCKS": "1"})
-    execution.check(batch_rows=6, where="curriculum.x", has_gpu=True)
+    replace(execution, has_gpu=True).check(batch_rows=6, where="curriculum.x")
     with pytest.raises(BadInput, match="TRIVIUM_COMPILE_BLOCKS = 1: packed documents compile on a GPU alone"):
-        execution.check(batch_rows=6, where="curriculum.x", has_gpu=False)
+        replace(execution).check(batch_rows=6, where="curriculum.x")

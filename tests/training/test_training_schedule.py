@@ -6,41 +6,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.params import Schedule, load
-from components.training.schedule import learning_rate_factor
+from components.core.params import LearningRateSchedule, load
+from components.training.schedule import lr_multiplier
 
 FACTORS = st.floats(0, 1)
 TOTALS = st.integers(2, 10**13)
 
 
 @st.composite
-def schedules(draw: st.DrawFn) -> Schedule:
+def schedules(draw: st.DrawFn) -> LearningRateSchedule:
     phase = draw(st.sampled_from(["warmup", "stable", "decay"]))
     start, end = draw(FACTORS), draw(FACTORS)
     if phase == "warmup":
-        return Schedule(phase="warmup", start=start, end=end, warmup_share=draw(st.floats(0.01, 0.99)))
+        return LearningRateSchedule(phase="warmup", start=start, end=end, warmup_share=draw(st.floats(0.01, 0.99)))
     if phase == "stable":
-        return Schedule(phase="stable", start=start, end=start)
-    return Schedule(phase="decay", start=max(start, end), end=min(start, end))
+        return LearningRateSchedule(phase="stable", start=start, end=start)
+    return LearningRateSchedule(phase="decay", start=max(start, end), end=min(start, end))
 
 
 @given(schedules(), TOTALS)
-def test_it_begins_at_start_and_ends_at_end(schedule: Schedule, total: int) -> None:
-    assert learning_rate_factor(schedule, 0, total) == schedule.start
-    assert learning_rate_factor(schedule, total, total) == schedule.end
+def test_it_begins_at_start_and_ends_at_end(schedule: LearningRateSchedule, total: int) -> None:
+    assert lr_multiplier(schedule, 0, total) == schedule.start
+    assert lr_multiplier(schedule, total, total) == schedule.end
 
 
 @given(schedules(), TOTALS, st.data())
-def test_it_stays_between_its_corners(schedule: Schedule, total: int, data: st.DataObject) -> None:
+def test_it_stays_between_its_corners(schedule: LearningRateSchedule, total: int, data: st.DataObject) -> None:
     corners = [schedule.start, schedule.end] + ([1.0] if schedule.phase == "warmup" else [])
-    factor = learning_rate_factor(schedule, data.draw(st.integers(0, total)), total)
+    factor = lr_multiplier(schedule, data.draw(st.integers(0, total)), total)
     assert min(corners) - 1e-12 <= factor <= max(corners) + 1e-12
 
 
 @given(schedules(), TOTALS, st.data())
-def test_one_token_never_makes_it_jump(schedule: Schedule, total: int, data: st.DataObject) -> None:
+def test_one_token_never_makes_it_jump(schedule: LearningRateSchedule, total: int, data: st.DataObject) -> None:
     seen = data.draw(st.integers(0, total - 1))
-    step = abs(learning_rate_factor(schedule, seen + 1, total) - learning_rate_factor(schedule, seen, total))
+    step = abs(lr_multiplier(schedule, seen + 1, total) - lr_multiplier(schedule, seen, total))
     steepest = max(1 / schedule.warmup_share, 1 / (1 - schedule.warmup_share)) if schedule.phase == "warmup" else 1
     assert step <= steepest / total + 1e-12
 
@@ -48,15 +48,15 @@ def test_one_token_never_makes_it_jump(schedule: Schedule, total: int, data: st.
 @given(TOTALS, st.data())
 def test_warm_up_rises_and_decay_falls(total: int, data: st.DataObject) -> None:
     early, late = sorted(data.draw(st.tuples(st.integers(0, total), st.integers(0, total))))
-    up = Schedule(phase="warmup", start=0, end=1, warmup_share=0.3)
-    down = Schedule(phase="decay", start=1, end=0.05)
-    assert learning_rate_factor(up, early, total) <= learning_rate_factor(up, late, total)
-    assert learning_rate_factor(down, early, total) >= learning_rate_factor(down, late, total)
+    up = LearningRateSchedule(phase="warmup", start=0, end=1, warmup_share=0.3)
+    down = LearningRateSchedule(phase="decay", start=1, end=0.05)
+    assert lr_multiplier(up, early, total) <= lr_multiplier(up, late, total)
+    assert lr_multiplier(down, early, total) >= lr_multiplier(down, late, total)
 
 
 def test_the_first_step_of_a_warm_up_moves_the_weights() -> None:
-    schedule = Schedule(phase="warmup", start=0, end=1, warmup_share=0.1)
-    assert learning_rate_factor(schedule, 100, 10_000) == pytest.approx(0.1)
+    schedule = LearningRateSchedule(phase="warmup", start=0, end=1, warmup_share=0.1)
+    assert lr_multiplier(schedule, 100, 10_000) == pytest.approx(0.1)
 
 
 def test_the_active_curriculum_is_one_unbroken_curve() -> None:
@@ -64,4 +64,4 @@ def test_the_active_curriculum_is_one_unbroken_curve() -> None:
     for stage in params.curriculum.values():
         if stage.init_from in params.curriculum:
             before = params.curriculum[stage.init_from].schedule
-            assert learning_rate_factor(before, 10, 10) == learning_rate_factor(stage.schedule, 0, 10)
+            assert lr_multiplier(before, 10, 10) == lr_multiplier(stage.schedule, 0, 10)

@@ -107,7 +107,7 @@ def test_the_tracked_run_has_curve_and_costs(finished: Path, runner: StageRunner
     (run,) = [run for run in found if run.info.status == "FINISHED"][-1:]
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [point.step for point in history] == [128 * step for step in range(5, FIRST_STEPS + 1, 5)]
-    assert {"final_loss", "seconds", "tokens_per_s", "gradient_norm", "learning_rate_factor"} <= run.data.metrics.keys()
+    assert {"final_loss", "seconds", "tokens_per_s", "gradient_norm", "lr_multiplier"} <= run.data.metrics.keys()
     assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} >= {"loss.png", "plots"}
 
 

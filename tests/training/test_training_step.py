@@ -33,7 +33,7 @@ def order_of(plan: StagePlan) -> TrainingOrder:
 
 def fit(plan: StagePlan, params: Params, micro_rows: int | None = None) -> PretrainModule:
     """Train the planned steps without files or reports."""
-    module = build_module(plan, params.optimizer, Execution(micro_rows=micro_rows), None, has_gpu=False)
+    module = build_module(plan, params.optimizer, Execution(micro_rows=micro_rows), None)
     uniform = plan.stage.loss_weights == "uniform"
     data = TokenData(order_of(plan), batch_rows=plan.stage.batch_rows, uniform=uniform, first_step=0)
     trainer = lightning.Trainer(
@@ -96,9 +96,9 @@ def test_micro_batches_change_neither_loss_nor_gradient(workspace: Path, micro_r
     params = load()
     plan = plan_of_steps(params, "first", 1)
     whole, cut = fit(plan, params), fit(plan, params, micro_rows)
-    assert whole.figures is not None and cut.figures is not None
-    assert cut.figures.loss == pytest.approx(whole.figures.loss, rel=1e-6)
-    assert cut.figures.grad_norm == pytest.approx(whole.figures.grad_norm, rel=1e-5)
+    assert whole.last_metrics is not None and cut.last_metrics is not None
+    assert cut.last_metrics.loss == pytest.approx(whole.last_metrics.loss, rel=1e-6)
+    assert cut.last_metrics.grad_norm == pytest.approx(whole.last_metrics.grad_norm, rel=1e-5)
 
 
 def test_the_stage_trains_with_its_own_rope_base(workspace: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_stage_trains_with_its_own_rope_base(workspace: Path) -> None:
     raw["curriculum"]["first"]["rope_theta"] = 12345.0
     raw["curriculum"]["second"]["rope_theta"] = 12345.0
     params = parse(raw)
-    module = build_module(plan_stage(params, "first"), params.optimizer, Execution(), None, has_gpu=False)
+    module = build_module(plan_stage(params, "first"), params.optimizer, Execution(), None)
     assert module.model.config.rope_theta == 12345.0
 
 

@@ -248,9 +248,9 @@ def test_a_last_digit_may_be_derived_but_must_be_right(records: list[Record]) ->
     expression = next(call.args["expression"] for step in reversed(record.steps) for call in step.calls)
     left, right = map(int, expression.split("+"))
     digit = (left + right) % 10
-    for said, sound in ((digit, True), ((digit + 1) % 10, False)):
-        text = f"{left}+{right} ends in {said}."
-        known = str(said) in (str(left), str(right))
+    for claimed, sound in ((digit, True), ((digit + 1) % 10, False)):
+        text = f"{left}+{right} ends in {claimed}."
+        known = str(claimed) in (str(left), str(right))
         fault = RECORD_CHECKS["traces"](edited(record, _first_recovery(text=text)))
         assert (fault is None) == (sound or known)
 

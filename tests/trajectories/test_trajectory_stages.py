@@ -79,8 +79,8 @@ def inside(synthesized: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_asked_for_is_made(synthesized: Path) -> None:
     manifest = read_manifest(synthesized / "data/trajectories", "synthesize")
     verify(synthesized / "data/trajectories", manifest)
-    assert {family: figures["episodes"] for family, figures in manifest.totals.items()} == EPISODES
-    assert all(figures["successes"] == figures["episodes"] for figures in manifest.totals.values())
+    assert {family: counts["episodes"] for family, counts in manifest.totals.items()} == EPISODES
+    assert all(counts["successes"] == counts["episodes"] for counts in manifest.totals.values())
     for family in set(EPISODES) - {"code_repair"}:  # where a second wrong edit may happen to be none
         assert manifest.totals[family]["with_wrong_branch"] == WRONG_BRANCH_SHARE * EPISODES[family]
     records = list(read_records(synthesized / "data/trajectories"))
@@ -157,7 +157,7 @@ def replace_lines(root: Path, family: str, change: Callable[[list[dict[str, obje
 
 
 @pytest.fixture
-def spoiled(inside: Path, checked: Path) -> Path:
+def damaged(inside: Path, checked: Path) -> Path:
     """The workspace, put back as it was afterwards."""
     kept = file_bytes(inside, *CHECKED)
     yield inside  # type: ignore[misc]
@@ -174,7 +174,7 @@ def _restore(rows: list[dict[str, object]], kept: dict[str, bytes]) -> None:
 
 
 def _lie(rows: list[dict[str, object]], count: int) -> None:
-    """A number nobody saw, in the reflections of some records, with honest ids."""
+    """A number that was never observed, in the reflections of some records, with ids that fit."""
     for number in range(count):
         record = Record.model_validate(rows[number])
         steps = [
@@ -184,41 +184,41 @@ def _lie(rows: list[dict[str, object]], count: int) -> None:
         rows[number] = record.model_copy(update={"steps": tuple(steps)}).identified().model_dump(mode="json")
 
 
-def test_a_bad_record_is_set_aside_and_not_tokenized(spoiled: Path, tokenizer: TextTokenizer) -> None:
-    before = file_bytes(spoiled, *CHECKED)
-    ctx = context("check_trajectories", spoiled)
-    replace_lines(spoiled, "arithmetic_add", lambda rows: _lie(rows, 2))
+def test_a_bad_record_is_set_aside_and_not_tokenized(damaged: Path, tokenizer: TextTokenizer) -> None:
+    before = file_bytes(damaged, *CHECKED)
+    ctx = context("check_trajectories", damaged)
+    replace_lines(damaged, "arithmetic_add", lambda rows: _lie(rows, 2))
     with pytest.raises(BadInput, match="judged other trajectories"):
         list(tokenize.read_passed_records())
     check.run(ctx)
-    assert ctx.tracker.artifacts == [spoiled / "home/reports/trajectories"]  # type: ignore[attr-defined]
-    manifest = read_manifest(spoiled / "data/quarantine/trajectories", "check_trajectories")
+    assert ctx.tracker.artifacts == [damaged / "home/reports/trajectories"]  # type: ignore[attr-defined]
+    manifest = read_manifest(damaged / "data/quarantine/trajectories", "check_trajectories")
     assert {name: set(lines) >= {1, 2} for name, lines in manifest.facts["lines"].items()} == {
         shard_name("arithmetic_add", 0): True
     }
-    repeated = metrics_of(spoiled)["faults"]["near_duplicates"]
+    repeated = metrics_of(damaged)["faults"]["near_duplicates"]
     assert manifest.totals["reasons"] == {"near_duplicates": repeated, "traces": 2}
     (shard,) = manifest.shards
-    rows = [json.loads(line) for line in read_lines(spoiled / "data/quarantine/trajectories" / shard.name)]
+    rows = [json.loads(line) for line in read_lines(damaged / "data/quarantine/trajectories" / shard.name)]
     assert ["31415926" in row["reasons"]["traces"] for row in rows if "traces" in row["reasons"]] == [True, True]
-    assert metrics_of(spoiled)["quarantined"] == 2 + repeated and metrics_of(spoiled)["faults"]["traces"] == 2
+    assert metrics_of(damaged)["quarantined"] == 2 + repeated and metrics_of(damaged)["faults"]["traces"] == 2
     kept = list(tokenize.read_passed_records())
     assert len(kept) == sum(EPISODES.values()) - 2 - repeated
     assert "31415926" not in "".join(record.model_dump_json() for record in kept)
     # what the program wrote under another hash seed, this process writes again
-    replace_lines(spoiled, "arithmetic_add", lambda rows: _restore(rows, before))
-    check.run(context("check_trajectories", spoiled))
-    assert file_bytes(spoiled, *CHECKED) == before
+    replace_lines(damaged, "arithmetic_add", lambda rows: _restore(rows, before))
+    check.run(context("check_trajectories", damaged))
+    assert file_bytes(damaged, *CHECKED) == before
 
 
-def test_a_bad_corpus_is_refused_and_nothing_is_written(spoiled: Path) -> None:
-    before = file_bytes(spoiled, "data/quarantine", "metrics")
-    replace_lines(spoiled, "arithmetic_add", lambda rows: _lie(rows, 9))
+def test_a_bad_corpus_is_refused_and_nothing_is_written(damaged: Path) -> None:
+    before = file_bytes(damaged, "data/quarantine", "metrics")
+    replace_lines(damaged, "arithmetic_add", lambda rows: _lie(rows, 9))
     with pytest.raises(BadInput, match=r"refused by .*\(clean\).*'traces': 9") as refused:
-        check.run(context("check_trajectories", spoiled))
+        check.run(context("check_trajectories", damaged))
     assert "arithmetic_add.00000.jsonl.zst line 1: traces: step" in str(refused.value)
-    assert file_bytes(spoiled, "data/quarantine", "metrics") == before
-    assert list((spoiled / "home/reports/trajectories/data_docs").rglob("*.html"))
+    assert file_bytes(damaged, "data/quarantine", "metrics") == before
+    assert list((damaged / "home/reports/trajectories/data_docs").rglob("*.html"))
 
 
 @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ def test_rows_that_are_missing_or_doubled_are_refused(tmp_path: Path) -> None:
     assert failed == ["expect_table_row_count_to_equal(rows)", "expect_column_values_to_be_unique(id)"]
 
 
-def test_a_corrupt_shard_is_named(spoiled: Path) -> None:
-    path = spoiled / "data/trajectories" / shard_name("arithmetic_add", 0)
+def test_a_corrupt_shard_is_named(damaged: Path) -> None:
+    path = damaged / "data/trajectories" / shard_name("arithmetic_add", 0)
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(BadInput, match=r"arithmetic_add\.00000\.jsonl\.zst: shard is corrupt"):
-        check.run(context("check_trajectories", spoiled))
+        check.run(context("check_trajectories", damaged))
 
 
 def test_a_shard_cut_anywhere_gives_an_error_and_no_record(tmp_path: Path, records: list[Record]) -> None:
@@ -278,7 +278,7 @@ def test_tokens_are_read_back_by_training(inside: Path, checked: Path, tokenizer
     assert manifest.facts["tokenizer_sha256"] == tokenizer.sha256
     metrics = json.loads((inside / "metrics/trajectory_tokens.json").read_text())
     records = list(tokenize.read_passed_records())
-    assert {family: figures["records"] for family, figures in metrics["families"].items()} == Counter(
+    assert {family: counts["records"] for family, counts in metrics["families"].items()} == Counter(
         record.task.generator for record in records
     )
     encoded = list(tokenize.encode_records(tokenizer, records, observation_weight=0.0, action_weight=1.0))

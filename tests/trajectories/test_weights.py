@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from components.agent.template import ASSISTANT_KINDS, encode_conversation, render_segments, render_text
 from components.tokenizer import SPECIAL_TOKENS, TextTokenizer
 from components.trajectories.record import (
-    Answer,
     Call,
-    Check,
+    FinalAnswer,
     Provenance,
     Record,
-    Seen,
+    RecordedObservation,
     Step,
     TaskFacts,
     Tool,
     Verdict,
+    VerdictCheck,
     content_sha,
     to_messages,
 )
@@ -26,7 +26,7 @@ from components.trajectories.tokenize import encode_records
 from components.trajectories.weights import weigh
 
 words = st.lists(st.one_of(st.text(max_size=12), st.sampled_from(SPECIAL_TOKENS)), max_size=4).map("".join)
-said = words.filter(lambda text: text.strip() != "")
+nonempty = words.filter(lambda text: text.strip() != "")
 weights = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 
@@ -41,14 +41,14 @@ def any_record(draw: st.DrawFn) -> Record:
 
     for turn in range(draw(st.integers(1, 3))):
         wrong = draw(st.booleans())
-        add("reflection" if turn else "analysis", draw(said), wrong)
+        add("reflection" if turn else "analysis", draw(nonempty), wrong)
         if draw(st.booleans()):
-            add("plan", draw(said), wrong)
+            add("plan", draw(nonempty), wrong)
         content, arguments = draw(words), {"text": draw(words)}
         call = Call(id=f"c{turn}", name="tool", args=arguments)
-        seen = Seen(call_id=call.id, status="ok", content=content, sha=content_sha(content))
+        seen = RecordedObservation(call_id=call.id, status="ok", content=content, sha=content_sha(content))
         add("action", "", wrong, calls=(call,), obs=(seen,))
-    add("summary", draw(said), False)
+    add("summary", draw(nonempty), False)
     tool = Tool(
         name="tool",
         description=draw(words),
@@ -59,11 +59,11 @@ def any_record(draw: st.DrawFn) -> Record:
         id="x",
         family_id="x",
         domain="tool",
-        task=TaskFacts(prompt=draw(said), generator="any", gen_version="1", seed=0, split="train"),
+        task=TaskFacts(prompt=draw(nonempty), generator="any", gen_version="1", seed=0, split="train"),
         tools=(tool,),
         steps=tuple(steps),
-        answer=Answer(value=steps[-1].text),
-        verdict=Verdict(outcome="success", checks=(Check(name="environment", passed=True),)),
+        answer=FinalAnswer(value=steps[-1].text),
+        verdict=Verdict(outcome="success", checks=(VerdictCheck(name="environment", passed=True),)),
         provenance=Provenance(licence="Apache-2.0", source_uri="generator:any"),
     )
 

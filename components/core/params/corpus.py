@@ -20,7 +20,7 @@ class Curation(Section):
     decontamination: Decontamination
 
 
-class Corpus(Section):
+class CorpusParams(Section):
     sources: tuple[str, ...] = Field(min_length=1, description="names in components/corpus/catalogue.yaml")
     held_out_share: float = Field(gt=0, lt=0.5, description="share of documents per domain kept for evaluation")
     curation: Curation

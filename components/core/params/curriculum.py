@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from components.core.params.section import REPORT_STREAMS, Domain, Section, Stream, agent_rows
 
 
-class Schedule(Section):
+class LearningRateSchedule(Section):
     """This stage's part of the warm-up, stable, decay schedule; factors multiply the base learning rates."""
 
     phase: Literal["warmup", "stable", "decay"]
@@ -49,7 +49,7 @@ class CurriculumStage(Section):
     sequence_tokens: int = Field(ge=16)
     batch_rows: int = Field(ge=1, description="rows per optimizer step, over all devices")
     mixture: dict[Domain, float] = Field(min_length=1, description="share of rows by domain")
-    schedule: Schedule
+    schedule: LearningRateSchedule
     rope_theta: float = Field(gt=1)
     rope_scaling: RopeScaling | None = Field(None, description="YaRN, beside or instead of a larger rope_theta")
     float8: bool = Field(

@@ -9,7 +9,7 @@ from pydantic import Field
 from components.core.params.section import Section
 
 
-class Evaluation(Section):
+class EvaluationParams(Section):
     held_out_bytes: int = Field(ge=1_000, description="text per domain scored for bits per byte")
     episodes: int = Field(ge=1, description="held-out agent tasks per family")
     max_turns: int = Field(ge=1)
@@ -21,7 +21,7 @@ class Evaluation(Section):
     phase_items: int = Field(16, ge=1, description="questions about held-out episodes per stream and phase")
 
 
-class Gate(Section):
+class GateParams(Section):
     candidate: str
     baseline: str
     target_family: str = Field(description="family whose success must rise from baseline to candidate")
@@ -32,6 +32,6 @@ class Gate(Section):
     bootstrap_samples: int = Field(ge=100)
 
 
-class Release(Section):
+class ReleaseParams(Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     gguf_dtypes: tuple[Literal["f32", "f16", "bf16", "q8_0"], ...] = Field(min_length=1)

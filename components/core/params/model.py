@@ -7,7 +7,7 @@ from pydantic import Field
 from components.core.params.section import Section
 
 
-class Model(Section):
+class ModelParams(Section):
     """Shape; names as in transformers' YoutuConfig."""
 
     hidden_size: int = Field(ge=8)
@@ -24,7 +24,7 @@ class Model(Section):
     rms_norm_eps: float = Field(gt=0, lt=1e-2)
 
 
-class Optimizer(Section):
+class OptimizerParams(Section):
     """Muon on the hidden matrices, AdamW on embeddings and norms."""
 
     muon_lr: float = Field(gt=0, lt=1)

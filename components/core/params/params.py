@@ -9,13 +9,13 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.core.errors import BadInput
-from components.core.params.corpus import Corpus
+from components.core.params.corpus import CorpusParams
 from components.core.params.curriculum import CurriculumStage
-from components.core.params.evaluation import Evaluation, Gate, Release
-from components.core.params.model import Model, Optimizer
+from components.core.params.evaluation import EvaluationParams, GateParams, ReleaseParams
+from components.core.params.model import ModelParams, OptimizerParams
 from components.core.params.section import Section
-from components.core.params.tokenizer import Tokenizer, Tokens
-from components.core.params.trajectories import Trajectories
+from components.core.params.tokenizer import TokenizerParams, TokensParams
+from components.core.params.trajectories import TrajectoriesParams
 from components.core.validation import explain, suggest
 
 PARAMS_FILE = Path("params.yaml")
@@ -24,16 +24,16 @@ PARAMS_FILE = Path("params.yaml")
 class Params(Section):
     preset: str
     seed: int = Field(ge=0, lt=2**32)
-    corpus: Corpus
-    tokenizer: Tokenizer
-    tokens: Tokens
-    trajectories: Trajectories
-    model: Model
-    optimizer: Optimizer
+    corpus: CorpusParams
+    tokenizer: TokenizerParams
+    tokens: TokensParams
+    trajectories: TrajectoriesParams
+    model: ModelParams
+    optimizer: OptimizerParams
     curriculum: dict[str, CurriculumStage] = Field(min_length=1)
-    evaluation: Evaluation
-    gate: Gate
-    release: Release
+    evaluation: EvaluationParams
+    gate: GateParams
+    release: ReleaseParams
 
     @model_validator(mode="after")
     def _stages_fit_their_predecessors(self) -> Self:

@@ -14,7 +14,7 @@ class TokenizerStage(Section):
     vocab_share: float = Field(gt=0, le=1, description="share of the merges learned in this stage")
 
 
-class Tokenizer(Section):
+class TokenizerParams(Section):
     vocab_size: int = Field(ge=300, le=262_144, description="entries, special tokens included")
     max_bytes_per_domain: int = Field(ge=10_000, description="text read per domain, whole documents")
     stages: dict[str, TokenizerStage] = Field(min_length=1)
@@ -27,7 +27,7 @@ class Tokenizer(Section):
         return self
 
 
-class Tokens(Section):
+class TokensParams(Section):
     row_tokens: tuple[Annotated[int, Field(ge=16)], ...] = Field(
         min_length=1, description="lengths rows are packed to, one pack each"
     )

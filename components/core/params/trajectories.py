@@ -47,7 +47,7 @@ class TeacherSettings(Section):
         return round(spent / 1e6, 9)
 
 
-class Trajectories(Section):
+class TrajectoriesParams(Section):
     families: dict[str, int] = Field(min_length=1, description="episodes per training task family")
     wrong_branch_share: float = Field(ge=0, le=1, description="share of episodes that take a wrong step and recover")
     alternate_share: float = Field(

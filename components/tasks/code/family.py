@@ -17,7 +17,7 @@ from components.core.seeding import named_rng
 from components.tasks.code.environment import PackageEnvironment
 from components.tasks.code.mutants import Mutant, draw_mutant, is_flaky, judge
 from components.tasks.code.packages import load_package, with_line
-from components.tasks.code.report import show_report, tells_places_in_memory
+from components.tasks.code.report import depends_on_addresses, show_report
 from components.tasks.code.routes import Look, Route, find_route
 from components.tasks.code.runner import TestRunner
 from components.tasks.code.tools import RUN_TESTS, SEARCH
@@ -102,7 +102,7 @@ class FaultFamily(CodeFamily):
         mutation, tests = mutant.mutation, mutant.suite.tests
         shown = show_report(report, tests).content
         edit = edit_text(mutant.source, mutation.line, mutation.old)
-        if edit is None or tells_places_in_memory(shown):
+        if edit is None or depends_on_addresses(shown):
             return None
         files = {**mutant.origin.files, mutant.module: mutant.source}
         alone = re.sub(r"^(FAILED [^\s,]+).*$", r"\1", shown, flags=re.MULTILINE)  # as when that test runs alone

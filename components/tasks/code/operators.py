@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,166 +35,110 @@ class Mutation:
         return with_line(source, self.line, self.new)
 
 
+OPERATORS = (
+    "comparison_boundary", "comparison_negated", "boolean_swapped", "arithmetic_swapped", "return_none", "off_by_one",
+    "dropped_not", "condition_inverted", "swapped_arguments", "wrong_constant", "removed_statement", "wrong_variable",
+    "slice_bound", "loop_left",
+)  # fmt: skip
+_Signs = Mapping[type[ast.AST], tuple[str, str]]
+_BOUNDARY: _Signs = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
+_NEGATED: _Signs = {
+    ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Is: ("is", "is not"), ast.IsNot: ("is not", "is"),
+    ast.In: ("in", "not in"), ast.NotIn: ("not in", "in"), ast.Lt: ("<", ">"), ast.Gt: (">", "<"),
+    ast.LtE: ("<=", ">"), ast.GtE: (">=", "<"),
+}  # fmt: skip
+_BOOLEAN: _Signs = {ast.And: ("and", "or"), ast.Or: ("or", "and")}
+_ARITHMETIC: _Signs = {
+    ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "+"), ast.Div: ("/", "*"), ast.FloorDiv: ("//", "*"),
+    ast.Mod: ("%", "//"), ast.Pow: ("**", "*"),
+}  # fmt: skip
+_AUGMENTED: _Signs = {ast.Add: ("+=", "-="), ast.Sub: ("-=", "+=")}
+_FIXED_ORDER = ("isinstance", "issubclass", "getattr", "hasattr")  # swapped arguments would fail at once
+_MOST_NUMBER = 100  # a constant that is changed
+
+_Node = ast.expr | ast.stmt
+_Place = tuple[int, int]
+_Change = tuple[str, _Place, _Place, str]
+
+
 @dataclass(frozen=True)
 class _Text:
     """A source with positions as the syntax tree gives them: lines from 1, columns in UTF-8 bytes."""
 
     lines: tuple[bytes, ...]
 
-    def of(self, node: ast.expr | ast.stmt) -> str:
-        return self.between((node.lineno, node.col_offset), _end(node))
+    def of(self, node: _Node) -> str:
+        return self.between(_start(node), _end(node))
 
-    def between(self, start: tuple[int, int], end: tuple[int, int]) -> str:
+    def between(self, start: _Place, end: _Place) -> str:
         assert start[0] == end[0]
         return self.lines[start[0] - 1][start[1] : end[1]].decode()
 
+    def sign(self, operator: str, signs: _Signs, sign: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[_Change]:
+        """Another sign between two operands on one line."""
+        if type(sign) not in signs or left.end_lineno != right.lineno:
+            return
+        old, new = signs[type(sign)]
+        line, column = _end(left)
+        found = re.search(r"\s+".join(map(re.escape, old.split())), self.between((line, column), _start(right)))
+        if found:
+            yield operator, (line, column + found.start()), (line, column + found.end()), new
 
-_Place = tuple[int, int]
-_Change = tuple[_Place, _Place, str]
-_Operator = Callable[[ast.AST, _Text, tuple[str, ...]], Iterator[_Change]]
 
-
-def _end(node: ast.expr | ast.stmt) -> _Place:
+def _end(node: _Node) -> _Place:
     assert node.end_lineno is not None and node.end_col_offset is not None
     return node.end_lineno, node.end_col_offset
 
 
-def _start(node: ast.expr | ast.stmt) -> _Place:
+def _start(node: _Node) -> _Place:
     return node.lineno, node.col_offset
 
 
-def _whole(node: ast.expr | ast.stmt, text: str) -> Iterator[_Change]:
+def _whole(operator: str, node: _Node, text: str) -> Iterator[_Change]:
     if node.lineno == node.end_lineno:
-        yield _start(node), _end(node), text
+        yield operator, _start(node), _end(node), text
 
 
-def _token(text: _Text, left: ast.expr, right: ast.expr, old: str, new: str) -> Iterator[_Change]:
-    """The operator sign between two operands on one line."""
-    if left.end_lineno != right.lineno:
-        return
-    start, between = _end(left), text.between(_end(left), _start(right))
-    found = re.search(r"\s+".join(map(re.escape, old.split())), between)
-    if found:
-        line, column = start
-        yield (line, column + found.start()), (line, column + found.end()), new
-
-
-_BOUNDARY = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
-_NEGATED = {
-    ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Is: ("is", "is not"), ast.IsNot: ("is not", "is"),
-    ast.In: ("in", "not in"), ast.NotIn: ("not in", "in"), ast.Lt: ("<", ">"), ast.Gt: (">", "<"),
-    ast.LtE: ("<=", ">"), ast.GtE: (">=", "<"),
-}  # fmt: skip
-_ARITHMETIC = {
-    ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "+"), ast.Div: ("/", "*"), ast.FloorDiv: ("//", "*"),
-    ast.Mod: ("%", "//"), ast.Pow: ("**", "*"),
-}  # fmt: skip
-
-
-def _comparison_boundary(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _BOUNDARY:
-        yield from _token(text, node.left, node.comparators[0], *_BOUNDARY[type(node.ops[0])])
-
-
-def _comparison_negated(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _NEGATED:
-        yield from _token(text, node.left, node.comparators[0], *_NEGATED[type(node.ops[0])])
-
-
-def _boolean_swapped(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.BoolOp):
-        old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-        yield from _token(text, node.values[0], node.values[1], old, new)
-
-
-def _arithmetic_swapped(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC and not _is_text(node.left):
-        yield from _token(text, node.left, node.right, *_ARITHMETIC[type(node.op)])
-    elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
-        old, new = ("+=", "-=") if isinstance(node.op, ast.Add) else ("-=", "+=")
-        yield from _token(text, node.target, node.value, old, new)
-
-
-def _return_none(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Return) and node.value is not None and text_differs(node.value, None):
-        yield from _whole(node, "return None")
-
-
-def _off_by_one(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Constant) and type(node.value) is int and 0 <= node.value <= 100:
-        for value in (node.value + 1, node.value - 1)[: 2 if node.value else 1]:
-            yield from _whole(node, str(value))
-
-
-def _dropped_not(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and node.lineno == node.end_lineno:
-        yield from _whole(node, text.of(node.operand))
-
-
-def _condition_inverted(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.If | ast.IfExp) and isinstance(node.test, ast.Name | ast.Call | ast.Attribute):
-        test = node.test
-        if test.lineno == test.end_lineno:
-            yield from _whole(test, f"not {text.of(test)}")
-
-
-def _swapped_arguments(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Call) and len(node.args) >= 2 and node.lineno == node.end_lineno:
-        one, other = node.args[:2]
-        if isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass", "getattr", "hasattr"):
-            return
-        if not isinstance(one, ast.Starred) and not isinstance(other, ast.Starred) and text_differs(one, other):
-            between = text.between(_end(one), _start(other))
-            yield _start(one), _end(other), text.of(other) + between + text.of(one)
-
-
-def _wrong_constant(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield from _whole(node, str(not node.value))
-
-
-def _removed_statement(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    is_change = isinstance(node, ast.AugAssign) or (
-        isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute | ast.Subscript)
-    )
-    if isinstance(node, ast.stmt) and (is_call or is_change):
-        yield from _whole(node, "pass")
-
-
-def _wrong_variable(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names and len(names) > 1:
-        yield from _whole(node, names[(names.index(node.id) + 1) % len(names)])
-
-
-def _slice_bound(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Slice) and node.step is None:
-        for bound in (node.lower, node.upper):
-            if bound is not None:
-                yield from _whole(bound, "")
-
-
-def _loop_left(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
-    if isinstance(node, ast.Continue):
-        yield from _whole(node, "break")
-
-
-OPERATORS: dict[str, _Operator] = {
-    "comparison_boundary": _comparison_boundary,
-    "comparison_negated": _comparison_negated,
-    "boolean_swapped": _boolean_swapped,
-    "arithmetic_swapped": _arithmetic_swapped,
-    "return_none": _return_none,
-    "off_by_one": _off_by_one,
-    "dropped_not": _dropped_not,
-    "condition_inverted": _condition_inverted,
-    "swapped_arguments": _swapped_arguments,
-    "wrong_constant": _wrong_constant,
-    "removed_statement": _removed_statement,
-    "wrong_variable": _wrong_variable,
-    "slice_bound": _slice_bound,
-    "loop_left": _loop_left,
-}
+def _changes(node: ast.AST, text: _Text, names: tuple[str, ...]) -> Iterator[_Change]:
+    """What the operators do to one node of a function whose parameters are `names`."""
+    match node:
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            yield from text.sign("comparison_boundary", _BOUNDARY, sign, left, right)
+            yield from text.sign("comparison_negated", _NEGATED, sign, left, right)
+        case ast.BoolOp(op=sign, values=[left, right, *_]):
+            yield from text.sign("boolean_swapped", _BOOLEAN, sign, left, right)
+        case ast.BinOp(left=left, op=sign, right=right) if not _is_text(left):
+            yield from text.sign("arithmetic_swapped", _ARITHMETIC, sign, left, right)
+        case ast.AugAssign(target=left, op=sign, value=right):
+            yield from text.sign("arithmetic_swapped", _AUGMENTED, sign, left, right)
+            yield from _whole("removed_statement", node, "pass")
+        case ast.Return(value=ast.expr() as value) if _differ(value, ast.Constant(None)):
+            yield from _whole("return_none", node, "return None")
+        case ast.Constant(value=bool(value)):
+            yield from _whole("wrong_constant", node, str(not value))
+        case ast.Constant(value=int(value)) if 0 <= value <= _MOST_NUMBER:
+            for other in (value + 1, value - 1)[: 2 if value else 1]:
+                yield from _whole("off_by_one", node, str(other))
+        case ast.UnaryOp(op=ast.Not(), operand=operand) if node.lineno == node.end_lineno:
+            yield from _whole("dropped_not", node, text.of(operand))
+        case ast.If(test=test) | ast.IfExp(test=test):
+            if isinstance(test, ast.Name | ast.Call | ast.Attribute) and test.lineno == test.end_lineno:
+                yield from _whole("condition_inverted", test, f"not {text.of(test)}")
+        case ast.Call(func=function, args=[one, other, *_]) if node.lineno == node.end_lineno:
+            is_fixed = isinstance(function, ast.Name) and function.id in _FIXED_ORDER
+            is_starred = isinstance(one, ast.Starred) or isinstance(other, ast.Starred)
+            if not is_fixed and not is_starred and _differ(one, other):
+                swapped = text.of(other) + text.between(_end(one), _start(other)) + text.of(one)
+                yield "swapped_arguments", _start(one), _end(other), swapped
+        case ast.Expr(value=ast.Call()) | ast.Assign(targets=[ast.Attribute() | ast.Subscript(), *_]):
+            yield from _whole("removed_statement", node, "pass")
+        case ast.Name(id=name, ctx=ast.Load()) if name in names and len(names) > 1:
+            yield from _whole("wrong_variable", node, names[(names.index(name) + 1) % len(names)])
+        case ast.Slice(lower=lower, upper=upper, step=None):
+            for bound in filter(None, (lower, upper)):
+                yield from _whole("slice_bound", bound, "")
+        case ast.Continue():
+            yield from _whole("loop_left", node, "break")
 
 
 @lru_cache(maxsize=128)
@@ -221,14 +165,13 @@ def _of_function(function: Definition, node: FunctionNode, text: _Text) -> Itera
     if not body or function.last - body[0].lineno >= _MOST_LINES:
         return
     for inner in [found for statement in body for found in _walk(statement)]:
-        for operator, changes in OPERATORS.items():
-            for start, end, new in changes(inner, text, names):
-                line = text.lines[start[0] - 1]
-                old_line, new_line = line.decode(), (line[: start[1]] + new.encode() + line[end[1] :]).decode()
-                if old_line == new_line or len(old_line) > _MOST_LINE_CHARACTERS:
-                    continue
-                if _parses(text, function, start[0], new_line):
-                    yield Mutation(operator=operator, function=function, line=start[0], old=old_line, new=new_line)
+        for operator, (number, first), (_, last), new in _changes(inner, text, names):
+            line = text.lines[number - 1]
+            old_line, new_line = line.decode(), (line[:first] + new.encode() + line[last:]).decode()
+            if old_line == new_line or len(old_line) > _MOST_LINE_CHARACTERS:
+                continue
+            if _parses(text, function, number, new_line):
+                yield Mutation(operator=operator, function=function, line=number, old=old_line, new=new_line)
 
 
 def _parses(text: _Text, function: Definition, line: int, new: str) -> bool:
@@ -269,6 +212,6 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
-def text_differs(one: ast.expr, other: ast.expr | None) -> bool:
-    """Whether two expressions are written differently; `None` stands for the constant None."""
-    return ast.dump(one) != ast.dump(other if other is not None else ast.Constant(None))
+def _differ(one: ast.expr, other: ast.expr) -> bool:
+    """Whether two expressions are written differently."""
+    return ast.dump(one) != ast.dump(other)

@@ -16,7 +16,7 @@ from components.agent.messages import ToolCall
 from components.tasks.code.family import Fault, FaultFamily, edit_text, find, first_run, run_call
 from components.tasks.code.operators import mutations
 from components.tasks.code.packages import load_package, named_tests
-from components.tasks.code.report import tells_places_in_memory
+from components.tasks.code.report import depends_on_addresses
 from components.tasks.code.tools import EDIT, REVERT, RUN_TESTS, SEARCH, SUBMIT, VIEW
 from components.tasks.code.wording import counts, describe_failure, describe_fault, first_failure
 from components.tasks.kit.oracle import Answer, Mistake, Moves, Player, Turn
@@ -144,7 +144,7 @@ class PackageRepairFamily(FaultFamily):
                 continue
             changed = {**files, fault.module: mutation.apply(source)}
             report = self.runner.test(changed, fault.tests, (fault.failed,))
-            if report.broke and report.failed and not any(map(tells_places_in_memory, report.errors)):
+            if report.broke and report.failed and not any(map(depends_on_addresses, report.errors)):
                 return WrongEdit(line=mutation.line, shown=mutation.old.strip(), old=edit[0], new=edit[1])
         return None
 

@@ -71,7 +71,7 @@ class Report:
         return ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
 
 
-def tells_places_in_memory(text: str) -> bool:
+def depends_on_addresses(text: str) -> bool:
     """Whether a print depends on where things lie in memory, so that another process may print it differently."""
     return "0x" in text or _SET_WITH_NONE.search(text) is not None
 

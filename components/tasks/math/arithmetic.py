@@ -44,12 +44,15 @@ class CalculatorEnvironment(Toolbox):
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticFamily(Family):
-    """Expressions over `terms` operands. `operators` draws the signs between them."""
+    """Expressions over some operands. `operators` draws the signs between them.
+
+    `prompts` is a pattern over the expression `e` and its first operands `a` and `b`, `analyses` one without slots.
+    """
 
     name: str
     operators: Callable[[random.Random], str]
-    phrasings: tuple[str, ...]
-    nouns: tuple[str, ...]
+    prompts: str
+    analyses: str
     knowledge: Knowledge | None = None
     domain: Stream = "math"
 
@@ -61,7 +64,7 @@ class ArithmeticFamily(Family):
             if split_of(self.name, signs, *sorted(operands)) == split:
                 break
         expression = _join(operands, signs)
-        prompt = rng.choice(self.phrasings).format(*operands, spaced=_join(operands, signs, " "))
+        prompt = phrase(rng, self.prompts, e=_join(operands, signs, " "), a=operands[0], b=operands[1])
         return make_task(
             self,
             seed,
@@ -78,7 +81,7 @@ class ArithmeticFamily(Family):
         operands, signs = task.payload["operands"], task.payload["signs"]
         right = _join(operands, signs)
         tried = _wrong_expression(rng, operands, signs) if wrong_branch else right
-        analysis = rng.choice(self.nouns)
+        analysis = phrase(rng, self.analyses)
         plan = phrase(rng, "[Find {e}.|Compute {e}.|Use {e}.]", e=tried)
         if wrong_branch:
             seen = yield Mistake(name="wrong expression", text=analysis, plan=plan, call=_call(tried))
@@ -100,47 +103,30 @@ def families(knowledge: Knowledge | None = None) -> list[ArithmeticFamily]:
         ArithmeticFamily(
             name="arithmetic_add",
             operators=lambda rng: "+",
-            phrasings=(
-                "What is {spaced}?",
-                "Compute {spaced}.",
-                "Add {0} and {1}.",
-                "What is the sum of {0} and {1}?",
-                "{0} plus {1}?",
-            ),
-            nouns=("A sum.", "An addition.", "Add two numbers."),
+            prompts="[What is {e}?|Compute {e}.|Add {a} and {b}.|What is the sum of {a} and {b}?|{a} plus {b}?]",
+            analyses="[A sum.|An addition.|Add two numbers.]",
             knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_subtract",
             operators=lambda rng: "-",
-            phrasings=(
-                "What is {spaced}?",
-                "Compute {spaced}.",
-                "Subtract {1} from {0}.",
-                "Take {1} away from {0}.",
-                "{0} minus {1}?",
-            ),
-            nouns=("A difference.", "A subtraction.", "One less the other."),
+            prompts="[What is {e}?|Compute {e}.|Subtract {b} from {a}.|Take {b} away from {a}.|{a} minus {b}?]",
+            analyses="[A difference.|A subtraction.|One less the other.]",
             knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_multiply",
             operators=lambda rng: "*",
-            phrasings=(
-                "What is {spaced}?",
-                "Compute {spaced}.",
-                "Multiply {0} by {1}.",
-                "What is the product of {0} and {1}?",
-                "{0} times {1}?",
-            ),
-            nouns=("A product.", "A multiplication.", "Two factors."),
+            prompts="[What is {e}?|Compute {e}.|Multiply {a} by {b}.|"
+            "What is the product of {a} and {b}?|{a} times {b}?]",
+            analyses="[A product.|A multiplication.|Two factors.]",
             knowledge=knowledge,
         ),
         ArithmeticFamily(
             name="arithmetic_three_terms",
             operators=lambda rng: rng.choice(("+-", "-+", "++", "*+", "+*")),
-            phrasings=("What is {spaced}?", "Compute {spaced}.", "How much is {spaced}?"),
-            nouns=("Three numbers.", "An expression of three terms."),
+            prompts="[What is {e}?|Compute {e}.|How much is {e}?]",
+            analyses="[Three numbers.|An expression of three terms.]",
             knowledge=knowledge,
         ),
     ]
@@ -188,7 +174,7 @@ def _complaint(rng: random.Random, operands: list[int], signs: str, tried: str, 
     """A check that fails on what was run and seen. Every one of them is computed, none is asserted."""
     right = _join(operands, signs)
     if observation.status != "ok":
-        return rng.choice(("The tool says: {0}.", "That failed: {0}.")).format(observation.content)
+        return phrase(rng, "[The tool says|That failed]: {seen}.", seen=observation.content)
     faults = [f"{tried} is not {right}, so {observation.content} is wrong."]
     got, value = int(observation.content), int(calculate(right).content)
     last = int(calculate(_join([operand % 10 for operand in operands], signs)).content) % 10

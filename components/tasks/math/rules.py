@@ -8,8 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from components.core.params import read_yaml
 from components.tasks.math.expressions import names_in
 
 Kind = Literal["natural", "integer", "rational"]
@@ -61,9 +60,7 @@ def read_wrong_rules(wrong: Mapping[str, Mapping[str, str]]) -> tuple[WrongRule,
 
 
 def _read_rules() -> dict[str, Rule]:
-    entries: dict[str, dict[str, Any]] = yaml.safe_load(
-        Path(__file__).with_name("rules.yaml").read_text(encoding="utf-8")
-    )
+    entries: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("rules.yaml"))
     return {
         name: Rule(name=name, wrong_rules=read_wrong_rules(entry.pop("wrong")), **entry)
         for name, entry in entries.items()

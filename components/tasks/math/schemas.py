@@ -10,8 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import yaml
-
+from components.core.params import read_yaml
 from components.tasks.math.derivation import Givens, Schema, Step, draw_nonzero
 from components.tasks.math.rules import RULES, read_wrong_rules
 
@@ -178,6 +177,6 @@ def _fill(entry: Any, constants: Mapping[str, Any]) -> Any:
 
 FAMILY_SCHEMAS: dict[str, tuple[Schema, ...]] = {
     family: tuple(_read_schema(name, entry) for name, entry in entries.items())
-    for family, entries in yaml.safe_load(Path(__file__).with_name("schemas.yaml").read_text(encoding="utf-8")).items()
+    for family, entries in read_yaml(Path(__file__).with_name("schemas.yaml")).items()
 }
 SCHEMAS: dict[str, Schema] = {schema.name: schema for schemas in FAMILY_SCHEMAS.values() for schema in schemas}

@@ -10,10 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from components.agent.environment import Split
 from components.agent.messages import ToolCall
+from components.core.params import read_yaml
 from components.tasks.kit.splits import split_of
 from components.tasks.math.derivation import Givens, draw_nonzero
 from components.tasks.math.expressions import evaluate, holds, show, substitute
@@ -125,7 +124,7 @@ def _draw_prices(rng: random.Random, solvability: Solvability) -> Givens:
     return {"n": n, "k": k, "t": n * x + k * (p + 1)}
 
 
-_ENTRIES = yaml.safe_load(Path(__file__).with_name("questions.yaml").read_text(encoding="utf-8"))
+_ENTRIES = read_yaml(Path(__file__).with_name("questions.yaml"))
 KINDS: dict[str, QuestionKind] = {
     name: QuestionKind(entry=_ENTRIES[name], draw=draw, split=split)
     for name, draw, split in (

@@ -108,7 +108,7 @@ def citation_fault(
 
 
 def _disagreement(claim: Claim, passage: Passage, dated: bool) -> str | None:
-    """Which part of the cited passage the claim does not name, or that it says too much beside."""
+    """Which part of the cited passage the claim does not name, or that it has too many words beside."""
     parts = [passage.country, spoken(passage.field), passage.value]
     if dated:
         parts.append(str(passage.year))

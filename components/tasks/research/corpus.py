@@ -1,7 +1,7 @@
 """The corpus of deep research: pages that can be searched by their words and opened by their id.
 
 The index is SQLite FTS5 in memory, ranked by BM25, one row a fact. `with_pages` gives one episode a corpus of its own:
-the index is copied, the new pages are ranked among all others, and nobody else sees them.
+the index is copied, the new pages are ranked among all others, and only that episode sees them.
 """
 
 from __future__ import annotations

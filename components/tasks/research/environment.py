@@ -30,7 +30,7 @@ _ABSTAINS = re.compile(
     r"\b(?:unknown|unanswerable|do(?:es)? not (?:say|know|hold|tell|state)|not (?:known|stated|found|answerable)"
     r"|cannot be (?:answered|found|known)|no page (?:says|states|tells|holds))\b"
 )
-# Who says that there is no answer and gives one all the same has not abstained.
+# An answer that denies there is one and gives one all the same is no abstention.
 _HEDGES = re.compile(r"\b(?:but|yet|though|although|however|probably|perhaps|maybe|likely|guess|around|roughly)\b|\d")
 _MAX_ABSTENTION_WORDS = 30
 
@@ -85,8 +85,8 @@ class ValueEnvironment(ResearchEnvironment):
 
 @dataclass
 class AbstainEnvironment(ResearchEnvironment):
-    """The corpus has no answer. Right is who says so, having searched for the field of the country by name and having
-    opened the page where it would stand."""
+    """The corpus has no answer. Right is the statement of that, after a search for the field of the country by name and
+    with the page opened where it would stand."""
 
     country: str = ""
     field: str = ""
@@ -114,13 +114,13 @@ class ReportEnvironment(ResearchEnvironment):
 
 
 def abstains(answer: str) -> bool:
-    """Whether an answer says, in a few words, that there is none, and does not give one beside that."""
+    """Whether an answer states, in a few words, that there is none, and does not give one beside that."""
     text = answer.casefold()
     short = len(normal_words(answer)) <= _MAX_ABSTENTION_WORDS
     return short and bool(_ABSTAINS.search(text)) and not _HEDGES.search(text)
 
 
 def offer_research(rng: random.Random) -> tuple[ToolSpec, ...]:
-    """Search and open, in a quarter of the tasks with a calculator that nobody needs, in any order."""
+    """Search and open, in a quarter of the tasks with a calculator that is not needed, in any order."""
     tools = [SEARCH, OPEN] if rng.random() < 0.75 else [SEARCH, OPEN, CALCULATOR]
     return tuple(rng.sample(tools, len(tools)))

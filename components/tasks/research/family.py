@@ -25,7 +25,8 @@ _MAX_DRAWS = 5000
 
 
 class ResearchFamily(Family):
-    """Draws questions over one corpus. Right is one of the `values` of the question, where a family says no other."""
+    """Draws questions over one corpus. An answer is right that is one of the question's `values`,
+    unless a family starts another environment."""
 
     domain: Stream = "research"
     right_end: End = "success"

@@ -18,7 +18,7 @@ IDENTIFYING = ("anthem", "capital", "currency", "highest_point", "independence",
 
 
 class HiddenCountryFamily(ResearchFamily):
-    """`identities` are passages that tell one country from all others."""
+    """`identities` are passages whose value one country alone has."""
 
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)

@@ -19,19 +19,12 @@ from components.agent.factbook import spoken
 EDITION_YEAR = 2015
 SECTIONS = {
     "geography": (
-        "area_land",
-        "area_total",
-        "climate",
-        "coastline",
-        "highest_point",
-        "location",
-        "lowest_point",
-        "terrain",
+        "area_land", "area_total", "climate", "coastline", "highest_point", "location", "lowest_point", "terrain",
     ),
     "people": ("language", "life_expectancy", "median_age", "nationality", "population", "religion"),
     "government": ("anthem", "capital", "government_type", "independence", "voting_age"),
     "economy": ("airports", "currency", "gdp_per_capita", "internet_code", "railways"),
-}
+}  # fmt: skip
 OTHER_SECTION = "facts"
 
 
@@ -114,7 +107,7 @@ class Page:
 
 
 def pages_of(facts: Mapping[str, Mapping[str, str]]) -> Iterator[Page]:
-    """The pages of countries' facts, at most one a section; two countries of one slug are told apart by a number."""
+    """The pages of countries' facts, at most one a section; a number distinguishes two countries of one slug."""
     taken: dict[str, int] = {}
     for country, values in facts.items():
         slug = _slug(country)

@@ -145,7 +145,7 @@ class Read(Query):
 
 @dataclass(frozen=True)
 class Facts(Query):
-    """Every value known of a set: what is left of `Read` when nobody says which field."""
+    """Every value known of a set: `Read` without its field."""
 
     of: Query
 

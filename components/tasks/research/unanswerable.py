@@ -1,6 +1,6 @@
 """Questions in the words of `research_chain` for a fact the corpus does not hold.
 
-The right answer says so, after looking where the fact would stand.
+The right answer states that, after the page where the fact would stand was opened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OFTEN_MISSING = ("anthem", "capital", "currency", "highest_point", "independence
 
 
 class UnanswerableFamily(HiddenCountryFamily):
-    """The same words, but no page says."""
+    """The same words, but no page holds the fact."""
 
     name = "research_unanswerable"
     right_end: End = "abstain_correct"

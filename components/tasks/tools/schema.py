@@ -174,7 +174,7 @@ class Write:
 
     @property
     def changed_arg(self) -> str:
-        """The argument whose row the tool changes first and which can be read back by its key; "" where there is none."""
+        """The argument whose row the tool changes first, readable by its key; "" where there is none."""
         first = self.effects[0]
         return first.arg if isinstance(first, Change) else ""
 

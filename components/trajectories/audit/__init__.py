@@ -1,1 +1,1 @@
-"""Do the checks find what they should? Known failures planted in sound records, and what becomes of them."""
+"""Whether the checks find what they should: known faults injected into sound records, and how many are caught."""

@@ -1,8 +1,8 @@
 """`python -m components.trajectories audit`: the mutation score of the checks.
 
-Every known failure class is planted in sound records of all streams, and the records go through what the stage
-`check_trajectories` (for masks: `tokenize_trajectories`) does with them. Caught is what any check names. Sound records
-go through it too: what is named there is a false alarm.
+Faults of every known class are injected into sound records of all streams, and the records go through what the stage
+`check_trajectories` (for masks: `tokenize_trajectories`) does with them. A fault is caught when any check names its
+record. Sound records go through the checks too: one that a check names is a false alarm.
 """
 
 from __future__ import annotations
@@ -15,72 +15,75 @@ from components.core.errors import BadInput
 from components.core.seeding import named_rng
 from components.tokenizer import TextTokenizer
 from components.tokenizer.train import learn_tokenizer
-from components.trajectories.audit.facts import FACT_PLANTS
-from components.trajectories.audit.forms import FORM_PLANTS
-from components.trajectories.audit.masking import MASK_PLANTS
-from components.trajectories.audit.planting import Garden, Plant, record_of, tree_of
+from components.trajectories.audit.facts import FACT_FAULTS
+from components.trajectories.audit.fault_injection import Injection, SoundRecords, record_of, tree_of
+from components.trajectories.audit.forms import FORM_FAULTS
+from components.trajectories.audit.masking import MASK_FAULTS
 from components.trajectories.check import Judged, Rules, judge_line, judge_together
 from components.trajectories.checks.loss_mask import find_mask_fault
 from components.trajectories.episodes import Synthesizer
 from components.trajectories.record import Record
 from components.trajectories.tokenize import encode_records
 
-PLANTS: Mapping[str, Plant] = {**FACT_PLANTS, **FORM_PLANTS}
+FAULTS: Mapping[str, Injection] = {**FACT_FAULTS, **FORM_FAULTS}
 _LOSS_WEIGHTS = {"observation_weight": 0.0, "action_weight": 1.5}
-_ADDED = frozenset({"near-duplicate"})  # planted beside its original, not in its place
+_ADDED = frozenset({"near-duplicate"})  # injected beside its original, not in its place
 _WRONG_BRANCH_SHARE, _ALTERNATE_SHARE = 0.4, 1.0
 _BY_REPLAY = "replay"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """What became of one class. `without_replay`: caught by what the record shows alone."""
+class ClassScore:
+    """What became of one class of faults. `without_replay`: caught by what the record shows alone."""
 
     name: str
-    planted: int
+    injected: int
     caught: int
     without_replay: int
     checks: Counter[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    scores: tuple[Score, ...]
+class AuditReport:
+    scores: tuple[ClassScore, ...]
     clean: int
     false_alarms: int
     alarms: Counter[str]
 
     @property
     def caught_share(self) -> float:
-        return sum(score.caught for score in self.scores) / sum(score.planted for score in self.scores)
+        return sum(score.caught for score in self.scores) / sum(score.injected for score in self.scores)
 
 
-def grow(synthesizer: Synthesizer, wanted: Mapping[str, int], first_seed: int, report: Callable[[str], None]) -> Garden:
-    """Sound records: so many episodes of each family, no two that teach the same."""
+def make_sound_records(
+    synthesizer: Synthesizer, wanted: Mapping[str, int], first_seed: int, progress: Callable[[str], None]
+) -> SoundRecords:
+    """Sound records: so many episodes of each family, without those that repeat another."""
     records: list[Record] = []
     for name, episodes in wanted.items():
         for seed in range(first_seed, first_seed + episodes):
             records += synthesizer.episodes(
                 name, seed, wrong_branch_share=_WRONG_BRANCH_SHARE, alternate_share=_ALTERNATE_SHARE
             )
-        report(f"{name}: {len(records)} records")
-    twins = judge_together([_unjudged(record) for record in records])
-    kept = [record for record, item in zip(records, twins, strict=True) if not item.faults]
-    return Garden(records=kept, families=synthesizer.families)
+        progress(f"{name}: {len(records)} records")
+    together = judge_together([_unjudged(record) for record in records])
+    kept = [record for record, item in zip(records, together, strict=True) if not item.faults]
+    return SoundRecords(records=kept, families=synthesizer.families)
 
 
-def audit(garden: Garden, rules: Rules, per_class: int, report: Callable[[str], None]) -> Report:
-    """Plant and look. Raises BadInput where a class finds too few places in these records."""
-    clean = judge_together([_judge(garden, record, rules) for record in garden.records])
+def audit(sound: SoundRecords, rules: Rules, per_class: int, progress: Callable[[str], None]) -> AuditReport:
+    """Inject every fault and count what the checks name. Raises BadInput where a class finds too few places in these
+    records."""
+    clean = judge_together([_judge(sound, record, rules) for record in sound.records])
     scores = []
-    for name, plant in PLANTS.items():
-        scores.append(_score(name, plant, garden, rules, per_class))
-        report(name)
+    for name, inject in FAULTS.items():
+        scores.append(_score(name, inject, sound, rules, per_class))
+        progress(name)
     tokenizer = TextTokenizer(learn_tokenizer([], 0), sha256="")
-    for name in MASK_PLANTS:
-        scores.append(_mask_score(name, garden, tokenizer, per_class))
-        report(name)
-    return Report(
+    for name in MASK_FAULTS:
+        scores.append(_mask_score(name, sound, tokenizer, per_class))
+        progress(name)
+    return AuditReport(
         scores=tuple(scores),
         clean=len(clean),
         false_alarms=sum(bool(item.faults) for item in clean),
@@ -88,81 +91,83 @@ def audit(garden: Garden, rules: Rules, per_class: int, report: Callable[[str], 
     )
 
 
-def _score(name: str, plant: Plant, garden: Garden, rules: Rules, per_class: int) -> Score:
+def _score(name: str, inject: Injection, sound: SoundRecords, rules: Rules, per_class: int) -> ClassScore:
     rng = named_rng("plants", name)
-    order = list(range(len(garden.records)))
+    order = list(range(len(sound.records)))
     rng.shuffle(order)
-    planted: dict[int, Record] = {}
+    injected: dict[int, Record] = {}
     for number in order:
-        if len(planted) == per_class:
+        if len(injected) == per_class:
             break
-        tree = tree_of(garden.records[number])
-        if plant(tree, rng, garden):
-            planted[number] = record_of(tree)
-    _require(name, len(planted), per_class)
-    added = list(planted.values()) if name in _ADDED else []
-    corpus = [*(record if added else planted.get(number, record) for number, record in enumerate(garden.records))]
-    places = range(len(corpus), len(corpus) + len(added)) if added else list(planted)
+        tree = tree_of(sound.records[number])
+        if inject(tree, rng, sound):
+            injected[number] = record_of(tree)
+    _require(name, len(injected), per_class)
+    added = list(injected.values()) if name in _ADDED else []
+    corpus = [*(record if added else injected.get(number, record) for number, record in enumerate(sound.records))]
+    places = range(len(corpus), len(corpus) + len(added)) if added else list(injected)
     items = [_unjudged(record) for record in [*corpus, *added]]
     for place in places:
         record = items[place].record
         assert record is not None
-        items[place] = _judge(garden, record, rules)
+        items[place] = _judge(sound, record, rules)
     found = judge_together(items)
     faults = [found[place].faults for place in places]
-    return Score(
+    return ClassScore(
         name=name,
-        planted=len(faults),
+        injected=len(faults),
         caught=sum(bool(named) for named in faults),
         without_replay=sum(bool(named.keys() - {_BY_REPLAY}) for named in faults),
         checks=Counter(check for named in faults for check in named),
     )
 
 
-def _mask_score(name: str, garden: Garden, tokenizer: TextTokenizer, per_class: int) -> Score:
+def _mask_score(name: str, sound: SoundRecords, tokenizer: TextTokenizer, per_class: int) -> ClassScore:
     rng = named_rng("mask plants", name)
-    records = rng.sample(list(garden.records), len(garden.records))
-    caught = planted = 0
+    records = rng.sample(list(sound.records), len(sound.records))
+    caught = injected = 0
     for record, item in zip(records, encode_records(tokenizer, records, **_LOSS_WEIGHTS), strict=True):
-        spoiled = MASK_PLANTS[name](record, item, tokenizer, rng)
-        if spoiled is None:
+        faulty = MASK_FAULTS[name](record, item, tokenizer, rng)
+        if faulty is None:
             continue
-        planted += 1
-        ids, weights = spoiled
+        injected += 1
+        ids, weights = faulty
         caught += find_mask_fault(record, ids, weights, tokenizer, **_LOSS_WEIGHTS) is not None
-        if planted == per_class:
+        if injected == per_class:
             break
-    _require(name, planted, per_class)
-    return Score(name=name, planted=planted, caught=caught, without_replay=caught, checks=Counter({"masks": caught}))
+    _require(name, injected, per_class)
+    return ClassScore(
+        name=name, injected=injected, caught=caught, without_replay=caught, checks=Counter({"masks": caught})
+    )
 
 
-def _require(name: str, planted: int, per_class: int) -> None:
-    if planted < per_class:
+def _require(name: str, injected: int, per_class: int) -> None:
+    if injected < per_class:
         raise BadInput(
-            f"--episodes: these records have {planted} places for {name!r}, {per_class} are wanted; grow more episodes"
+            f"--episodes: these records have {injected} places for {name!r}, {per_class} are wanted; make more episodes"
         )
 
 
-def _judge(garden: Garden, record: Record, rules: Rules) -> Judged:
-    return judge_line(garden.families, record.task.generator, 0, record.model_dump_json(), rules=rules)
+def _judge(sound: SoundRecords, record: Record, rules: Rules) -> Judged:
+    return judge_line(sound.families, record.task.generator, 0, record.model_dump_json(), rules=rules)
 
 
 def _unjudged(record: Record) -> Judged:
     return Judged(shard=record.task.generator, line_number=0, line="", record=record, faults={})
 
 
-def show(report: Report) -> str:
+def render_table(report: AuditReport) -> str:
     """The table people read."""
-    lines = [f"{'failure planted':36} planted  caught  share  without replay  named by"]
+    lines = [f"{'injected fault':36} injected  caught  share  without replay  named by"]
     for score in report.scores:
         by = ", ".join(f"{name} {count}" for name, count in score.checks.most_common(3))
         lines.append(
-            f"{score.name:36} {score.planted:7} {score.caught:7} {score.caught / score.planted:6.1%} "
+            f"{score.name:36} {score.injected:8} {score.caught:7} {score.caught / score.injected:6.1%} "
             f"{score.without_replay:15}  {by}"
         )
-    worst = min(report.scores, key=lambda score: score.caught / score.planted)
+    worst = min(report.scores, key=lambda score: score.caught / score.injected)
     lines += [
-        f"caught in all: {report.caught_share:.1%}; worst class: {worst.name}, {worst.caught / worst.planted:.1%}",
+        f"caught in all: {report.caught_share:.1%}; worst class: {worst.name}, {worst.caught / worst.injected:.1%}",
         f"false alarms: {report.false_alarms} of {report.clean} sound records "
         f"({report.false_alarms / report.clean:.2%}) {dict(report.alarms)}",
     ]

@@ -1,4 +1,4 @@
-"""Planted failures of fact: what was seen, what is claimed of it, and when."""
+"""Faults of fact: what was observed, what is claimed of it, and when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import random
 import re
 
 from components.agent.messages import ToolCall
-from components.trajectories.audit.planting import Garden, Plant, Tree, actions, after, of_phase, set_answer
+from components.trajectories.audit.fault_injection import (
+    Injection,
+    SoundRecords,
+    Tree,
+    actions,
+    after,
+    of_phase,
+    set_answer,
+)
 
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[A-Za-z]{4,}")
@@ -22,15 +30,15 @@ def _other_number(rng: random.Random, text: str) -> str | None:
     return text[: match.start()] + str(int(match[0]) + rng.randint(1, 9)) + text[match.end() :]
 
 
-def hallucinated_observation(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """The tool never said so."""
+def hallucinated_observation(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """An observation the tool never gave."""
     seen = rng.choice([seen for step in actions(tree) for seen in step["obs"]])
     changed = _other_number(rng, seen["content"])
     seen["content"] = changed or f"{seen['content']} indeed"
     return True
 
 
-def success_after_error(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def success_after_error(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The call fails, the prose goes on as if it had not."""
     action = rng.choice(actions(tree))
     action["obs"][0].update(status="error", content="service unavailable")
@@ -40,8 +48,8 @@ def success_after_error(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def contradicting_reflection(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """A check fails and the reflection says it passed, or the other way round."""
+def contradicting_reflection(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """A check fails and the reflection claims it passed, or the other way round."""
     for action in rng.sample(actions(tree), len(actions(tree))):
         step = after(tree, action)
         if step["phase"] != "reflection":
@@ -56,7 +64,7 @@ def contradicting_reflection(tree: Tree, rng: random.Random, garden: Garden) -> 
     return False
 
 
-def hindsight(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def hindsight(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The plan of the first turn names what only a later observation brings."""
     known = tree["task"]["prompt"] + str(tree["tools"]) + str(actions(tree)[0]["calls"])
     later = [word for step in actions(tree) for word in re.findall(r"\d[\d.,]*\d|\w+_\w+", step["obs"][0]["content"])]
@@ -67,7 +75,7 @@ def hindsight(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def oracle_leak(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def oracle_leak(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The answer stands in the task, or the call looks where only the maker may."""
     if rng.random() < 0.5:
         tree["task"]["prompt"] += f" (gold answer: {tree['answer']['value']})"
@@ -80,11 +88,11 @@ def oracle_leak(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def wrong_step_right_answer(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def wrong_step_right_answer(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """A step in the middle computes something else, really executed; the answer stays."""
     if len(actions(tree)) < 2:
         return False
-    family = garden.families[tree["task"]["generator"]]
+    family = sound.families[tree["task"]["generator"]]
     chosen = rng.choice(actions(tree)[:-1])
     environment = family.start(family.sample(tree["task"]["seed"], tree["task"]["split"]))
     for action in actions(tree):
@@ -105,7 +113,7 @@ def wrong_step_right_answer(tree: Tree, rng: random.Random, garden: Garden) -> b
     return False
 
 
-def vacuous_reflection(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def vacuous_reflection(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     reflections = of_phase(tree, "reflection")
     if not reflections:
         return False
@@ -113,7 +121,7 @@ def vacuous_reflection(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def noise_taken_for_failure(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def noise_taken_for_failure(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """A warning of the machine in the output, and a reflection that calls it a failure."""
     for action in rng.sample(actions(tree), len(actions(tree))):
         if action["obs"][0]["status"] == "ok" and after(tree, action)["phase"] == "reflection":
@@ -123,15 +131,15 @@ def noise_taken_for_failure(tree: Tree, rng: random.Random, garden: Garden) -> b
     return False
 
 
-def flaky_result(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """One run of the same call says otherwise than the next would."""
+def flaky_result(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """One run of the same call differs from the next."""
     action = rng.choice(actions(tree))
     content = action["obs"][0]["content"]
     action["obs"][0]["content"] = "2 failed, 1 passed" if "passed" in content else "no result"
     return True
 
 
-def no_op_success(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def no_op_success(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The answer without the work: only the first call is made."""
     if len(actions(tree)) < 2 or any(step["label"] != "good" for step in tree["steps"]):
         return False
@@ -139,19 +147,19 @@ def no_op_success(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def ambiguous_task(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def ambiguous_task(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The prompt loses what makes the answer the only one."""
     words = tree["task"]["prompt"].split()
-    told = [number for number, word in enumerate(words) if _NUMBER.search(word) or word[:1].isupper()]
-    if not told:
+    telling = [number for number, word in enumerate(words) if _NUMBER.search(word) or word[:1].isupper()]
+    if not telling:
         return False
-    del words[rng.choice(told)]
+    del words[rng.choice(telling)]
     tree["task"]["prompt"] = " ".join(words)
     return True
 
 
-def bad_citation(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """A citation of a page nobody opened, or of a span with another value."""
+def bad_citation(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """A citation of a page that was not opened, or of a span with another value."""
     answer = tree["answer"]["value"]
     found = list(re.finditer(r"\[([a-z0-9/-]+):(\d+)-(\d+)\]", answer))
     if not found:
@@ -163,7 +171,7 @@ def bad_citation(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def wrong_unit(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def wrong_unit(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Another unit, or a number written as another country would."""
     known = str(tree).casefold()
     for step in of_phase(tree, "summary", "reflection"):
@@ -181,8 +189,8 @@ def wrong_unit(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return False
 
 
-def invented_answer(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """The summary says something else than was found."""
+def invented_answer(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """The summary differs from what was found."""
     answer = tree["answer"]["value"]
     changed = _other_number(rng, answer) or (_WORD.sub("Atlantis", answer) if _WORD.search(answer) else None)
     if changed is None:
@@ -191,7 +199,7 @@ def invented_answer(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-FACT_PLANTS: dict[str, Plant] = {
+FACT_FAULTS: dict[str, Injection] = {
     "hallucinated observation": hallucinated_observation,
     "success after an error": success_after_error,
     "reflection contradicts output": contradicting_reflection,

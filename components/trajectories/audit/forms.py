@@ -1,4 +1,4 @@
-"""Planted failures of form and of the corpus: calls, branches, twins, splits, licences, voice."""
+"""Faults of form and of the corpus: calls, branches, duplicates, splits, licences, voice."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import copy
 import json
 import random
 
-from components.trajectories.audit.planting import (
-    Garden,
-    Plant,
+from components.trajectories.audit.fault_injection import (
+    Injection,
+    SoundRecords,
     Tree,
     actions,
     insert_turns,
@@ -25,12 +25,12 @@ _BENCHMARK_TEXT = (
 )
 
 
-def phantom_tool(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def phantom_tool(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     rng.choice(actions(tree))["calls"][0]["name"] += rng.choice(("_v2", "2", "_all"))
     return True
 
 
-def schema_drift(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def schema_drift(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The tool now wants one field more, and its calls do not give it."""
     name = rng.choice(actions(tree))["calls"][0]["name"]
     tool = next(tool for tool in tree["tools"] if tool["name"] == name)
@@ -42,7 +42,7 @@ def schema_drift(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def mistyped_argument(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def mistyped_argument(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """A number as a string, or a string as a number."""
     for action in rng.sample(actions(tree), len(actions(tree))):
         for name, value in action["calls"][0]["args"].items():
@@ -55,13 +55,13 @@ def mistyped_argument(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return False
 
 
-def doubly_encoded(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def doubly_encoded(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     call = rng.choice([action["calls"][0] for action in actions(tree)])
     call["args"] = {"arguments": json.dumps(call["args"])}
     return True
 
 
-def swapped_observations(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def swapped_observations(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Two calls, each with what the other brought."""
     seen = [action["obs"][0] for action in actions(tree)]
     pairs = [(a, b) for a in seen for b in seen if a["content"] != b["content"]]
@@ -73,7 +73,7 @@ def swapped_observations(tree: Tree, rng: random.Random, garden: Garden) -> bool
     return True
 
 
-def orphan_observation(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def orphan_observation(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     action = rng.choice(actions(tree))
     if rng.random() < 0.5:
         action["obs"] = []
@@ -82,7 +82,7 @@ def orphan_observation(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def reordered_results(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def reordered_results(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Two calls of one turn, their results in the other order."""
     if len(actions(tree)) < 2:
         return False
@@ -94,7 +94,7 @@ def reordered_results(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def broken_json(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def broken_json(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Arguments cut in the middle and read as text."""
     call = rng.choice(actions(tree))["calls"][0]
     text = json.dumps(call["args"])
@@ -104,7 +104,7 @@ def broken_json(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def repeated_call(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def repeated_call(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The same call over again, two or three times."""
     worked = [action for action in actions(tree) if action["obs"][0]["status"] == "ok" and action["label"] == "good"]
     if not worked:
@@ -114,7 +114,7 @@ def repeated_call(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def long_detour(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def long_detour(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Two calls in turn, again and again, before the work goes on."""
     worked = [action for action in actions(tree) if action["label"] == "good"]
     turns = [
@@ -128,7 +128,7 @@ def long_detour(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def trained_wrong_step(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def trained_wrong_step(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     wrong = [step for step in tree["steps"] if step["label"] == "wrong"]
     if not wrong:
         return False
@@ -136,8 +136,8 @@ def trained_wrong_step(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def lost_recovery(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """The recovery does not say what it recovers from."""
+def lost_recovery(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """The recovery does not name the step it recovers from."""
     repairs = [step for step in tree["steps"] if step["refs"]]
     if not repairs:
         return False
@@ -146,7 +146,7 @@ def lost_recovery(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def prefix_trained_twice(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def prefix_trained_twice(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     if tree["parent"]["kind"] != "alternate":
         return False
     for step in tree["steps"][: tree["parent"]["at_step"]]:
@@ -155,7 +155,7 @@ def prefix_trained_twice(tree: Tree, rng: random.Random, garden: Garden) -> bool
     return True
 
 
-def near_duplicate(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def near_duplicate(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """A record of the corpus in other words."""
     for step in of_phase(tree, "analysis", "plan"):
         step["text"] = rng.choice(("So. ", "Well: ", "Now, ")) + step["text"]
@@ -163,9 +163,9 @@ def near_duplicate(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def split_leak(tree: Tree, rng: random.Random, garden: Garden) -> bool:
-    """A held-out task told as one for training, or a training task's sibling told as held out."""
-    family = garden.families[tree["task"]["generator"]]
+def split_leak(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
+    """A held-out task given as one for training, or a training task given as held out."""
+    family = sound.families[tree["task"]["generator"]]
     held_out = family.sample(tree["task"]["seed"] + rng.randrange(1000), "heldout")
     tree["task"].update(prompt=held_out.prompt)
     tree["tools"] = [Tool.of(spec).model_dump(mode="json") for spec in held_out.tools]
@@ -174,10 +174,10 @@ def split_leak(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def copied_evaluation_schema(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def copied_evaluation_schema(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Tools of another family's held-out tasks among those offered."""
-    other = rng.choice([record for record in garden.records if record.task.generator != tree["task"]["generator"]])
-    family = garden.families[other.task.generator]
+    other = rng.choice([record for record in sound.records if record.task.generator != tree["task"]["generator"]])
+    family = sound.families[other.task.generator]
     known = {tool["name"] for tool in tree["tools"]}
     spec = next((spec for spec in family.sample(rng.randrange(10**6), "heldout").tools if spec.name not in known), None)
     if spec is None:
@@ -186,37 +186,37 @@ def copied_evaluation_schema(tree: Tree, rng: random.Random, garden: Garden) -> 
     return True
 
 
-def missing_licence(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def missing_licence(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     tree["provenance"]["licence"] = rng.choice(("", " "))
     return True
 
 
-def assistant_chatter(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def assistant_chatter(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """A teacher's refusal or boilerplate."""
     step = rng.choice(of_phase(tree, "analysis", "plan", "reflection", "summary"))
-    said = rng.choice(
+    opening = rng.choice(
         ("As an AI language model, I cannot do that. ", "I'm sorry, but I can't help with this. ", "Certainly! ")
     )
-    step["text"] = said + step["text"]
+    step["text"] = opening + step["text"]
     if step["phase"] == "summary":
         set_answer(tree, step["text"])
     return True
 
 
-def secret(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def secret(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     leak = rng.choice(("jane.doe@mailbox.net", "AKIA" + "QZ7H2M4P9T3V6X1B", "-----BEGIN RSA PRIVATE KEY"))
     rng.choice(of_phase(tree, "analysis", "plan", "reflection", "summary"))["text"] += f" {leak}"
     return True
 
 
-def benchmark_text(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def benchmark_text(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     words = _BENCHMARK_TEXT.split()
     start = rng.randrange(len(words) - 20)
     of_phase(tree, "analysis", "plan")[0]["text"] += " " + " ".join(words[start : start + 20])
     return True
 
 
-def edited_tests(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def edited_tests(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """The tests are changed instead of the code."""
     edits = [action for action in actions(tree) if action["calls"][0]["name"] in ("edit", "replace", "edit_file")]
     if not edits:
@@ -226,7 +226,7 @@ def edited_tests(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def equivalent_mutant(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def equivalent_mutant(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """Nothing was broken: the tests pass from the start."""
     runs = [action for action in actions(tree) if "failed" in action["obs"][0]["content"]]
     if not runs:
@@ -236,16 +236,16 @@ def equivalent_mutant(tree: Tree, rng: random.Random, garden: Garden) -> bool:
     return True
 
 
-def stolen_parent(tree: Tree, rng: random.Random, garden: Garden) -> bool:
+def stolen_parent(tree: Tree, rng: random.Random, sound: SoundRecords) -> bool:
     """An alternate whose parent is another task's record."""
     if tree["parent"]["kind"] != "alternate":
         return False
-    others = [record for record in garden.records if record.family_id != tree["family_id"]]
+    others = [record for record in sound.records if record.family_id != tree["family_id"]]
     tree["parent"]["id"] = tree_of(rng.choice(others))["id"]
     return True
 
 
-FORM_PLANTS: dict[str, Plant] = {
+FORM_FAULTS: dict[str, Injection] = {
     "phantom tool": phantom_tool,
     "schema drift": schema_drift,
     "mistyped argument": mistyped_argument,

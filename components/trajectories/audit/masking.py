@@ -1,4 +1,4 @@
-"""Planted failures of the loss mask: sound ids with weights that teach the wrong thing, or ids that forge a marker."""
+"""Faults of the loss mask: sound ids with weights that teach the wrong thing, or ids that forge a marker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from components.tokenizer import TextTokenizer
 from components.trajectories.record import Record
 from components.trajectories.tokenize import Encoded
 
-# The ids and weights with the failure, or None where the record has no place for it.
-MaskPlant = Callable[[Record, Encoded, TextTokenizer, random.Random], tuple[np.ndarray, np.ndarray] | None]
+# The ids and weights with the fault, or None where the record has no place for it.
+MaskInjection = Callable[[Record, Encoded, TextTokenizer, random.Random], tuple[np.ndarray, np.ndarray] | None]
 
 
 def shifted(
@@ -80,7 +80,7 @@ def forged_marker(
     return ids, item.weights
 
 
-MASK_PLANTS: dict[str, MaskPlant] = {
+MASK_FAULTS: dict[str, MaskInjection] = {
     "mask off by one": shifted,
     "turn end not trained": untaught_end,
     "wrong turn trained": trained_wrong_turn,

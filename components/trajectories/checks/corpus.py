@@ -1,4 +1,4 @@
-"""What can only be seen with all records at hand: twins, branches without a trunk, detours.
+"""What can only be seen with all records at hand: repeated ids and lessons, branches without a parent, detours.
 
 Each function takes the records in the order they stand in the shards and names those at fault by position.
 """
@@ -17,7 +17,7 @@ _DETOUR_FACTOR = 3  # of the family's median of calls
 _DETOUR_CALLS = 10  # fewer are no detour whatever the median
 
 
-def find_twins(records: Sequence[Record | None]) -> dict[int, str]:
+def find_repeated_ids(records: Sequence[Record | None]) -> dict[int, str]:
     """A record of the same id as one before it."""
     seen: set[str] = set()
     found = {}
@@ -49,7 +49,7 @@ def find_near_duplicates(records: Sequence[Record | None]) -> dict[int, str]:
 
 
 def find_broken_branches(records: Sequence[Record | None]) -> dict[int, str]:
-    """An alternate whose parent is missing, is itself a branch, tells another task or begins otherwise; or one that
+    """An alternate whose parent is missing, is itself a branch, has another task or begins otherwise; or one that
     trains again what its parent trains."""
     roots = {record.id: record for record in records if record is not None and record.parent.kind == "root"}
     found = {}
@@ -68,7 +68,7 @@ def _branch_fault(record: Record, roots: Mapping[str, Record]) -> str | None:
     if parent is None:
         return f"its parent {record.parent.id[:12]} is no record of this corpus"
     if (parent.family_id, parent.task, parent.tools) != (record.family_id, record.task, record.tools):
-        return "tells another task than its parent"
+        return "has another task than its parent"
     shared = record.parent.at_step
     if not 0 < shared < len(record.steps):
         return f"leaves its parent at step {shared} of {len(record.steps)}"
@@ -101,7 +101,7 @@ def _calls(record: Record) -> int:
 
 
 CORPUS_CHECKS = {
-    "unique_id": find_twins,
+    "unique_id": find_repeated_ids,
     "near_duplicates": find_near_duplicates,
     "branches": find_broken_branches,
     "detours": find_detours,

@@ -13,7 +13,7 @@ from functools import cache
 from components.agent.calculator import calculate
 from components.tasks.research.citations import Citation, read_claims
 from components.tasks.research.facts import contains
-from components.trajectories.record import CitedSpan, Record, Seen, Step, content_sha
+from components.trajectories.record import CitedSpan, Record, RecordedObservation, Step, content_sha
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _PATH = re.compile(r"[\w./-]*\w\.(?:py|txt|md|json|yaml|toml)\b")
@@ -141,7 +141,7 @@ def check_reflections(record: Record) -> str | None:
 
 def check_contradictions(record: Record) -> str | None:
     """After an error nobody claims success, after success nobody claims failure, in reflections and the summary."""
-    last: Seen | None = None
+    last: RecordedObservation | None = None
     for step in record.steps:
         if last is not None and step.phase in ("reflection", "summary"):
             bad = last.status != "ok" or _BAD_NEWS.search(last.content)

@@ -116,7 +116,7 @@ def check_verdict(record: Record) -> str | None:
 
 
 def check_loops(record: Record) -> str | None:
-    """No call that worked is made again at once with the same result, unless the turn says what is new about it."""
+    """No call that worked is made again at once with the same result, unless the turn has new prose."""
     before: tuple[object, object] = (None, None)
     for turn in record.turns():
         made = [

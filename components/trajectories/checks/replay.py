@@ -1,4 +1,4 @@
-"""Does a record really happen again? Its task is drawn anew from (generator, version, seed) and every call re-run."""
+"""Replay of a record: its task is drawn anew from (generator, version, seed) and every call is run again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`python -m components.trajectories.teacher SETTINGS`: try a teacher on records that are there already.
 
-In the pipeline the teacher works inside `synthesize`, where params.trajectories.teacher says so.
+In the pipeline the teacher works inside `synthesize`, where params.trajectories.teacher is set.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from components.core.params import TeacherSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A reply and what it cost. `refusal` says why the endpoint would not answer this request; then `reply` is {}.
+class TeacherAnswer:
+    """A reply and what it cost. `refusal` is why the endpoint would not answer this request; then `reply` is {}.
 
     `lost` counts the attempts before it that brought nothing and may have been billed all the same.
     """
@@ -71,7 +71,7 @@ class AnswerCache:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.close()
 
-    def get(self, key: str, settings: TeacherSettings) -> Answer | None:
+    def get(self, key: str, settings: TeacherSettings) -> TeacherAnswer | None:
         """The answer, priced as `settings` say."""
         with self._lock:
             row = self._connection.execute(
@@ -82,7 +82,7 @@ class AnswerCache:
         if row is None:
             return None
         reply, refusal, prompt_tokens, completion_tokens, lost = row
-        return Answer(
+        return TeacherAnswer(
             key=key,
             reply=json.loads(reply),
             refusal=refusal,
@@ -92,7 +92,7 @@ class AnswerCache:
             lost=lost,
         )
 
-    def put(self, answer: Answer) -> None:
+    def put(self, answer: TeacherAnswer) -> None:
         """Kept at once and for good; the first answer to a request stays."""
         with self._lock, self._connection:
             kept = self._connection.execute(

@@ -1,16 +1,16 @@
 """Requests to the teacher: cached, bounded in number and in money.
 
 Faults that may pass (429, 5xx, time-outs, no connection, a reply that is no completion) are tried again after jittered,
-growing pauses, and no sooner than `Retry-After` says. A request the endpoint refuses for what it asks (400, 413, 422)
-is an answer, kept like others. All else ends the run with one error; what was answered is kept, the next run goes on.
+growing pauses, or after the pause that `Retry-After` asks for. A request the endpoint refuses for what it asks (400,
+413, 422) is an answer, kept like others. All else ends the run with one error; what was answered is kept, the next run
+goes on.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -20,13 +20,18 @@ import httpx
 
 from components.core.errors import BadInput
 from components.core.params import TeacherSettings
-from components.trajectories.teacher.cache import Answer, AnswerCache, request_key
+from components.core.retries import TransientFault, call_with_retries, is_transient
+from components.trajectories.teacher.cache import AnswerCache, TeacherAnswer, request_key
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 
 _REFUSED_STATUS = frozenset((400, 413, 422))
 _LONGEST_WAIT_S = 60.0
 _LONGEST_RETRY_AFTER_S = 600.0
 _MESSAGE_TOKENS = 64  # what a chat template may add to a message
+
+
+class _LostReply(TransientFault):
+    """No usable reply, though the request may have been answered and billed."""
 
 
 class OutOfMoney(Exception):
@@ -53,14 +58,11 @@ class TeacherClient:
         endpoint: TeacherEndpoint,
         settings: TeacherSettings,
         cache: AnswerCache,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
         self.requests = 0
         self._endpoint = endpoint
         self._cache = cache
-        self._sleep = sleep
         self._url = f"{endpoint.url.rstrip('/')}/chat/completions"
         headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
         self._client = httpx.Client(headers=headers, timeout=endpoint.timeout_s)
@@ -76,7 +78,7 @@ class TeacherClient:
         messages: Sequence[Mapping[str, Any]],
         allowance: Allowance,
         tools: Sequence[Mapping[str, Any]] = (),
-    ) -> Answer:
+    ) -> TeacherAnswer:
         """The answer, from the cache or from the endpoint. What it cost, and what attempts before it may have cost, is
         taken from `allowance` either way, so that a run with a warm cache does the same. Raises OutOfMoney before a
         request that could exceed it."""
@@ -102,7 +104,7 @@ class TeacherClient:
         tools: Sequence[Mapping[str, Any]],
         bound_tokens: int,
         allowance: Allowance,
-    ) -> Answer:
+    ) -> TeacherAnswer:
         settings = self.settings
         body: dict[str, Any] = {
             "model": settings.model,
@@ -115,50 +117,59 @@ class TeacherClient:
             body["tools"] = list(tools)
         bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
         reason, lost = "", 0
-        for attempt in range(self._endpoint.attempts):
+
+        def send() -> TeacherAnswer:
+            nonlocal reason, lost
             if not allowance.covers(bound_usd):
                 raise self._failure(f"{reason}; trying again could exceed trajectories.teacher.cost_cap_usd")
             self.requests += 1
-            retry_after_s = 0.0
             try:
-                response = self._client.post(self._url, json=body)
-            except httpx.TransportError as error:
-                reason = f"{type(error).__name__}: {error}"
-                if not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                    lost += 1
-                    allowance.lost_usd += bound_usd  # it may have been answered, and billed, all the same
-            else:
-                status = response.status_code
-                if status in _REFUSED_STATUS:
-                    refusal = f"status {status}: {response.text[:200]}"
-                    return Answer(
-                        key=key,
-                        reply={},
-                        refusal=refusal,
-                        prompt_tokens=0,
-                        completion_tokens=0,
-                        cost_usd=0.0,
-                        lost=lost,
-                    )
-                if status == 200:
-                    reply = _completion(response)
-                    if reply is not None:
-                        return self._answer(key, reply, bound_tokens, lost)
-                    reason = "a reply that is no chat completion"
+                reply, refusal = self._post(body)
+            except TransientFault as fault:
+                reason = str(fault)
+                if isinstance(fault, _LostReply):
                     lost += 1
                     allowance.lost_usd += bound_usd
-                elif status in (408, 409, 425, 429) or status >= 500:
-                    reason = f"status {status}"
-                    retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
-                else:
-                    raise self._failure(f"status {status}: {response.text[:200]}")
-            if attempt + 1 < self._endpoint.attempts:
-                if retry_after_s > _LONGEST_RETRY_AFTER_S:
-                    raise self._failure(f"{reason}, to be tried again in {retry_after_s:.0f} s")
-                self._sleep(max(retry_after_s, self._pause_s(attempt)))
-        raise self._failure(f"no answer in {self._endpoint.attempts} attempts; last: {reason}")
+                raise
+            if refusal:
+                return TeacherAnswer(
+                    key=key, reply={}, refusal=refusal, prompt_tokens=0, completion_tokens=0, cost_usd=0.0, lost=lost
+                )
+            return self._answer(key, reply, bound_tokens, lost)
 
-    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> Answer:
+        try:
+            return call_with_retries(
+                send,
+                attempts=self._endpoint.attempts,
+                first_wait_s=self._endpoint.first_wait_s,
+                longest_wait_s=_LONGEST_WAIT_S,
+            )
+        except TransientFault:
+            raise self._failure(f"no answer in {self._endpoint.attempts} attempts; last: {reason}") from None
+
+    def _post(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """One request: the chat completion, or {} and why the endpoint refuses it. Raises TransientFault."""
+        try:
+            response = self._client.post(self._url, json=body)
+        except httpx.TransportError as error:
+            not_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise (TransientFault if not_sent else _LostReply)(f"{type(error).__name__}: {error}") from error
+        status = response.status_code
+        if status == 200:
+            reply = _completion(response)
+            if reply is None:
+                raise _LostReply("a reply that is no chat completion")
+            return reply, ""
+        if status in _REFUSED_STATUS:
+            return {}, f"status {status}: {response.text[:200]}"
+        if not is_transient(status):
+            raise self._failure(f"status {status}: {response.text[:200]}")
+        wait_s = _retry_after_s(response.headers.get("Retry-After", ""))
+        if wait_s > _LONGEST_RETRY_AFTER_S:
+            raise self._failure(f"status {status}, to be tried again in {wait_s:.0f} s")
+        raise TransientFault(f"status {status}", wait_s=wait_s)
+
+    def _answer(self, key: str, reply: dict[str, Any], bound_tokens: int, lost: int) -> TeacherAnswer:
         """A reply that does not say what it used is counted at the most it can have used."""
         usage = reply.get("usage")
         usage = usage if isinstance(usage, dict) else {}
@@ -169,7 +180,7 @@ class TeacherClient:
                 f"it counts {prompt_tokens} + {completion_tokens} tokens where at most {bound_tokens} + "
                 f"{self.settings.max_tokens} (max_tokens) were asked for, so cost_cap_usd could not be kept"
             )
-        return Answer(
+        return TeacherAnswer(
             key=key,
             reply={"choices": reply["choices"][:1]},
             refusal="",
@@ -179,9 +190,6 @@ class TeacherClient:
             lost=lost,
         )
 
-    def _pause_s(self, attempt: int) -> float:
-        return min(_LONGEST_WAIT_S, self._endpoint.first_wait_s * 2**attempt) * random.uniform(0.5, 1.0)
-
     def _failure(self, what: str) -> BadInput:
         return BadInput(
             f"{URL_VARIABLE} = {self._endpoint.url!r} ({self.settings.name}): {what}; check the address, "
@@ -189,7 +197,7 @@ class TeacherClient:
         )
 
 
-def content(answer: Answer) -> tuple[str, str]:
+def content(answer: TeacherAnswer) -> tuple[str, str]:
     """The text of an answer and, where it is of no use, why."""
     if answer.refusal:
         return "", answer.refusal

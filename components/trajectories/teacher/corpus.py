@@ -27,11 +27,11 @@ from components.trajectories.record import Record, by_family, write_family
 from components.trajectories.teacher.cache import AnswerCache
 from components.trajectories.teacher.client import Allowance, TeacherClient
 from components.trajectories.teacher.issues import Issue, code_facts, write_issue
-from components.trajectories.teacher.ledger import Entry, Role, summarise
+from components.trajectories.teacher.ledger import LedgerEntry, Role, summarise
 from components.trajectories.teacher.policy import act
 from components.trajectories.teacher.settings import TeacherEndpoint
 from components.trajectories.teacher.verbalise import may_be_reworded, verbalise
-from components.trajectories.teacher.work import Piece, Work, together
+from components.trajectories.teacher.work import Piece, Work, run_pieces
 
 PRODUCER = "teach"
 LEDGER, ISSUES = "ledger.jsonl", "issues.jsonl"
@@ -46,11 +46,11 @@ class Taught:
 
     records: list[Record]
     issues: list[Issue] = field(default_factory=list)
-    ledger: list[Entry] = field(default_factory=list)
+    ledger: list[LedgerEntry] = field(default_factory=list)
 
     @property
     def share(self) -> float:
-        """Of records that hold the teacher's words or deeds."""
+        """Of records that the teacher reworded or acted."""
         return sum(record.provenance.teacher is not None for record in self.records) / max(1, len(self.records))
 
     @property
@@ -94,7 +94,7 @@ class Teaching:
             for seed in self._free_seeds(name, count, taught.records)
         ]
 
-        def piece(task: Task, work: Work) -> Piece[tuple[Record | None, Entry]]:
+        def piece(task: Task, work: Work) -> Piece[tuple[Record | None, LedgerEntry]]:
             return act(task, self.families, self.settings, work, source_licence=self.source_licence)
 
         acted: list[Record] = []
@@ -119,7 +119,7 @@ class Teaching:
         named_rng("teacher", self.seed).shuffle(places)
         accepted: list[int] = []
 
-        def piece(at: int, work: Work) -> Piece[tuple[Record, Entry]]:
+        def piece(at: int, work: Work) -> Piece[tuple[Record, LedgerEntry]]:
             return verbalise(taught.records[at], self.families, self.settings, work)
 
         jobs = [(taught.records[at].task.generator, at) for at in places]
@@ -136,7 +136,7 @@ class Teaching:
             if record.domain == "code" and record.task.split == "train"
         }
 
-        def piece(asked: tuple[str, int], work: Work) -> Piece[tuple[Issue | None, Entry]]:
+        def piece(asked: tuple[str, int], work: Work) -> Piece[tuple[Issue | None, LedgerEntry]]:
             family = self.families[asked[0]]
             task = family.sample(asked[1], "train")
             facts = code_facts(task, family)
@@ -154,10 +154,10 @@ class Teaching:
         self,
         role: Role,
         jobs: Sequence[tuple[str, Job]],
-        piece: Callable[[Job, Work], Piece[tuple[Made, Entry]]],
+        piece: Callable[[Job, Work], Piece[tuple[Made, LedgerEntry]]],
         allowed: int,
         accepted: Callable[[], int],
-    ) -> Iterator[tuple[Job, Made, Entry]]:
+    ) -> Iterator[tuple[Job, Made, LedgerEntry]]:
         """Each job (its family first) with what was made of it, in order, until enough is accepted or the money is
         out."""
         at = 0
@@ -171,7 +171,7 @@ class Teaching:
                     Work(role=role, family=family, client=self.client, allowance=Allowance(usd=part))
                     for family, _ in wave
                 ]
-                made = together(pool, works, [piece(job, work) for (_, job), work in zip(wave, works, strict=True)])
+                made = run_pieces(pool, works, [piece(job, work) for (_, job), work in zip(wave, works, strict=True)])
                 self._guarded_usd += sum(work.allowance.spent_usd + work.allowance.lost_usd for work in works)
                 self._out_of_money = any(entry.outcome == "unfunded" for _, entry in made)
                 yield from ((job, result, entry) for (_, job), (result, entry) in zip(wave, made, strict=True))
@@ -192,7 +192,7 @@ def write_taught(output: Path, taught: Taught, settings: TeacherSettings, facts:
 
 
 def write_notes(directory: Path, taught: Taught, settings: TeacherSettings) -> dict[str, Any]:
-    """The ledger and the issues; returns what a manifest says of them and of the teacher."""
+    """The ledger and the issues; returns the facts a manifest holds about them and the teacher."""
     for name, rows in ((LEDGER, taught.ledger), (ISSUES, taught.issues)):
         lines = (json.dumps(row.model_dump(mode="json"), ensure_ascii=False, sort_keys=True) for row in rows)
         write_text(directory / name, "".join(f"{line}\n" for line in lines))

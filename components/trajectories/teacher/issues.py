@@ -19,8 +19,8 @@ from components.agent.environment import Task, TaskFamily
 from components.agent.messages import ToolCall
 from components.core.params import TeacherSettings
 from components.trajectories.teacher.client import OutOfMoney, content
-from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.work import Piece, Question, Work
+from components.trajectories.teacher.ledger import LedgerEntry
+from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
 
 _CHARACTERS = (30, 1200)
 _PLACE = re.compile(
@@ -49,7 +49,7 @@ class Issue(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class CodeFacts:
-    """What may be told of a task (`subject`, `prompt`, `symptom`) and what must not (`right`, `broken`, `places`).
+    """What the teacher may learn of a task (`subject`, `prompt`, `symptom`) and must not (`right`, `broken`, `places`).
 
     The subject is what is reported: the function of a task about one function, the package of a task in a package,
     where the function and its module are the place to find.
@@ -81,14 +81,14 @@ def code_facts(task: Task, family: TaskFamily) -> CodeFacts | None:
     )
 
 
-def write_issue(facts: CodeFacts, settings: TeacherSettings, work: Work) -> Piece[tuple[Issue | None, Entry]]:
-    """The issue, or None where two answers leaked or said nothing, and the ledger's line."""
-    told = f"About: {facts.subject}\nThe tests print:\n{facts.symptom}"
-    messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": told}]
+def write_issue(facts: CodeFacts, settings: TeacherSettings, work: Work) -> Piece[tuple[Issue | None, LedgerEntry]]:
+    """The issue, or None where two answers leaked or were empty, and the ledger's line."""
+    given = f"About: {facts.subject}\nThe tests print:\n{facts.symptom}"
+    messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": given}]
     fault = ""
     for attempt in range(2):
         try:
-            answer = yield Question(messages)
+            answer = yield TeacherQuestion(messages)
         except OutOfMoney:
             return None, work.entry(facts.task, "unfunded", fault)
         text, fault = content(answer)
@@ -109,7 +109,7 @@ def write_issue(facts: CodeFacts, settings: TeacherSettings, work: Work) -> Piec
         messages = [
             *messages,
             {"role": "assistant", "content": text},
-            # Which words leaked is not said: that would tell the teacher the fix.
+            # The words that leaked are left out: they would give the teacher the fix.
             {
                 "role": "user",
                 "content": f"Refused ({fault.split(':')[0]}). Write it anew from what was printed.",
@@ -138,11 +138,11 @@ def find_leak(text: str, facts: CodeFacts) -> str | None:
         return f"facts: {', '.join(sorted(new_numbers))} were not printed"
     words = set(re.findall(r"\w+", text))
     inner = _names(facts.right) | _names(facts.broken)
-    told = {place for place in facts.places if re.search(rf"(?<!\w){re.escape(place)}(?!\w)", text)}
-    told = {place for place in told if place not in shown}
-    told |= words & {name for name in inner if len(name) >= _NAME_CHARACTERS} - set(re.findall(r"\w+", shown))
-    if told:
-        return f"inside: {', '.join(sorted(told))}"
+    inside = {place for place in facts.places if re.search(rf"(?<!\w){re.escape(place)}(?!\w)", text)}
+    inside = {place for place in inside if place not in shown}
+    inside |= words & {name for name in inner if len(name) >= _NAME_CHARACTERS} - set(re.findall(r"\w+", shown))
+    if inside:
+        return f"inside: {', '.join(sorted(inside))}"
     signs = _tokens(facts.right) - _tokens(facts.broken) - _tokens(shown)
     leaked = [sign for sign in signs if not sign.isidentifier() and not sign.isdigit() and sign in text]
     return f"fix: {leaked[0]!r}" if leaked else None

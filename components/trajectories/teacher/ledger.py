@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 Role = Literal["verbalise", "policy", "issue"]
-Outcome = Literal["accepted", "unchanged", "rejected", "refused", "unfunded"]
+LedgerOutcome = Literal["accepted", "unchanged", "rejected", "refused", "unfunded"]
 
 
-class Entry(BaseModel):
+class LedgerEntry(BaseModel):
     """One record rewritten, one episode acted, one issue written: asked how often, at what cost, with what end.
 
     `cost_usd` is that of all its answers, those that were not taken too. `record` is the id of the record that came
@@ -24,7 +24,7 @@ class Entry(BaseModel):
     role: Role
     family: str
     record: str
-    outcome: Outcome
+    outcome: LedgerOutcome
     reason: str = ""
     answers: int
     repaired: bool = False
@@ -34,13 +34,13 @@ class Entry(BaseModel):
     cache_key: str | None
 
 
-def summarise(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Counts and money by role; `usd_per_accepted` carries what was spent in vain."""
+def summarise(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
+    """Counts and money by role; `usd_per_accepted` includes the cost of what was not accepted."""
     roles = sorted({entry.role for entry in entries})
     return {role: _summarise([entry for entry in entries if entry.role == role]) for role in roles}
 
 
-def _summarise(entries: Sequence[Entry]) -> dict[str, Any]:
+def _summarise(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
     accepted = [entry for entry in entries if entry.outcome == "accepted"]
     spent = round(sum(entry.cost_usd for entry in entries), 9)
     in_vain = round(sum(entry.cost_usd for entry in entries if entry.outcome != "accepted"), 9)

@@ -18,22 +18,21 @@ from components.core.params import TeacherSettings
 from components.core.special_tokens import END_OF_TEXT
 from components.trajectories.checks.record import RECORD_CHECKS
 from components.trajectories.checks.replay import replay
-from components.trajectories.episodes import OUR_LICENCE, licence_of, write_down
+from components.trajectories.episodes import OUR_LICENCE, licence_of, make_record
 from components.trajectories.record import (
     Call,
     Parent,
     Phase,
     Provenance,
     Record,
+    RecordedObservation,
     Reference,
-    Seen,
     Step,
-    content_sha,
 )
 from components.trajectories.teacher.client import OutOfMoney
-from components.trajectories.teacher.ledger import Entry
+from components.trajectories.teacher.ledger import LedgerEntry
 from components.trajectories.teacher.verbalise import joint_licence
-from components.trajectories.teacher.work import Piece, Question, Work
+from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
 
 MAX_TURNS = 12
 _INSTRUCTIONS = """Solve the task with the tools. Write each turn as
@@ -50,14 +49,14 @@ def act(
     work: Work,
     *,
     source_licence: str = OUR_LICENCE,
-) -> Piece[tuple[Record | None, Entry]]:
+) -> Piece[tuple[Record | None, LedgerEntry]]:
     """The record of an episode the teacher solved, or None, and the ledger's line."""
     tools = [tool.to_openai() for tool in task.tools]
     rollout = Rollout.begin(task, families[task.family].start(task), max_turns=MAX_TURNS)
     while rollout.end is None:
         messages = [{"role": "system", "content": _INSTRUCTIONS}, *chat_messages(rollout.conversation)]
         try:
-            answer = yield Question(messages, tools)
+            answer = yield TeacherQuestion(messages, tools)
             text = "" if answer.refusal else reply_text(answer.reply, "teacher")
         except OutOfMoney:
             return None, work.entry(task.id, "unfunded")
@@ -120,23 +119,23 @@ def _phases(turn: Turn, *, first: bool) -> tuple[list[tuple[Phase, str]], str]:
     """Phase and text of each step of a turn, in the order they are rendered, or what is wrong with them."""
     if turn.error is not None:
         return [], turn.error
-    said = parse_turn(turn.text.removesuffix(END_OF_TEXT))
-    if first and (said.reflection or not said.analysis):
+    parsed = parse_turn(turn.text.removesuffix(END_OF_TEXT))
+    if first and (parsed.reflection or not parsed.analysis):
         return [], "the first turn needs an analysis and has nothing to reflect on"
-    if not first and said.analysis and said.reflection:
+    if not first and parsed.analysis and parsed.reflection:
         return [], "an analysis after the first turn"
-    if turn.calls and said.summary:
+    if turn.calls and parsed.summary:
         return [], "visible text beside a call"
     # Before its first marker a thought counts as analysis; after an observation it reflects on it.
-    reflection = said.reflection if first else said.reflection or said.analysis
-    if said.plan and not first and not reflection:
+    reflection = parsed.reflection if first else parsed.reflection or parsed.analysis
+    if parsed.plan and not first and not reflection:
         return [], "a plan without a reflection"
-    if said.plan and not turn.calls:
+    if parsed.plan and not turn.calls:
         return [], "a plan beside the answer"
-    texts: list[tuple[Phase, str]] = [("reflection", reflection), ("plan", said.plan)]
+    texts: list[tuple[Phase, str]] = [("reflection", reflection), ("plan", parsed.plan)]
     if first:
-        texts = [("analysis", said.analysis), ("plan", said.plan)]
-    last: tuple[Phase, str] = ("action", "") if turn.calls else ("summary", said.summary)
+        texts = [("analysis", parsed.analysis), ("plan", parsed.plan)]
+    last: tuple[Phase, str] = ("action", "") if turn.calls else ("summary", parsed.summary)
     return [*((phase, " ".join(text.split())) for phase, text in texts if text), last], ""
 
 
@@ -152,14 +151,7 @@ def _executed(turn: Turn, before: int) -> dict[str, Any]:
             Call(id=name, name=call.name, args=call.arguments) for name, call in zip(ids, turn.calls, strict=True)
         ),
         "obs": tuple(
-            Seen(
-                call_id=name,
-                status=seen.status,
-                content=seen.content,
-                sha=content_sha(seen.content),
-                origin=seen.origin,
-            )
-            for name, seen in zip(ids, turn.observations, strict=True)
+            RecordedObservation.of(name, observation) for name, observation in zip(ids, turn.observations, strict=True)
         ),
     }
 
@@ -172,4 +164,4 @@ def _record(task: Task, steps: tuple[Step, ...], settings: TeacherSettings, work
         licence=joint_licence(licence_of(task, source_licence), settings.licence),
         source_uri=f"generator:{task.family}+teacher",
     )
-    return write_down(task, steps, True, provenance, Parent())
+    return make_record(task, steps, True, provenance, Parent())

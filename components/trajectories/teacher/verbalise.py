@@ -19,8 +19,8 @@ from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record
 from components.trajectories.teacher.client import OutOfMoney, content
 from components.trajectories.teacher.fact_lock import changed_facts, data_words
-from components.trajectories.teacher.ledger import Entry
-from components.trajectories.teacher.work import Piece, Question, Work
+from components.trajectories.teacher.ledger import LedgerEntry
+from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
 
 _INSTRUCTIONS = """You reword the notes of somebody at work. You get a JSON object with the task and the steps: notes \
 to reword (under "reword") and, for context, calls and what they returned.
@@ -32,13 +32,13 @@ wording and the build of sentences."""
 
 def verbalise(
     record: Record, families: Mapping[str, TaskFamily], settings: TeacherSettings, work: Work
-) -> Piece[tuple[Record, Entry]]:
+) -> Piece[tuple[Record, LedgerEntry]]:
     """The record in other words, or as it was, and the ledger's line."""
     messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": _request(record)}]
     faults = ""
     for attempt in range(2):
         try:
-            answer = yield Question(messages)
+            answer = yield TeacherQuestion(messages)
         except OutOfMoney:
             return record, work.entry(record.id, "unfunded", faults)
         text, useless = content(answer)
@@ -49,7 +49,7 @@ def verbalise(
             if all(step.text == texts.get(step.i, step.text) for step in record.steps):
                 return record, work.entry(record.id, "unchanged")
             rewritten = reword(record, texts, settings, work)
-            faults = find_faults(record, rewritten, families)
+            faults = find_rewrite_faults(record, rewritten, families)
             if not faults:
                 return rewritten, work.entry(rewritten.id, "accepted", repaired=attempt == 1)
         messages = [
@@ -94,7 +94,7 @@ def reword(record: Record, texts: Mapping[int, str], settings: TeacherSettings, 
     return record.model_copy(update={"steps": steps, "answer": answer, "provenance": provenance}).identified()
 
 
-def find_faults(original: Record, rewritten: Record, families: Mapping[str, TaskFamily]) -> str:
+def find_rewrite_faults(original: Record, rewritten: Record, families: Mapping[str, TaskFamily]) -> str:
     """All that speaks against a rewriting: changed facts, checks of the record, the environment. Empty: nothing."""
     data, context = data_words(original), _request(original)
     locked = (

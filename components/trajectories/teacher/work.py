@@ -11,15 +11,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from components.trajectories.teacher.cache import Answer
+from components.trajectories.teacher.cache import TeacherAnswer
 from components.trajectories.teacher.client import Allowance, OutOfMoney, TeacherClient
-from components.trajectories.teacher.ledger import Entry, Outcome, Role
+from components.trajectories.teacher.ledger import LedgerEntry, LedgerOutcome, Role
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Question:
+class TeacherQuestion:
     """One request: messages, and tools where the teacher may call some."""
 
     messages: Sequence[Mapping[str, Any]]
@@ -27,7 +27,7 @@ class Question:
 
 
 # Sent the answer to each question it yields; OutOfMoney is thrown where there is none.
-Piece = Generator[Question, Answer, Made]
+Piece = Generator[TeacherQuestion, TeacherAnswer, Made]
 
 
 @dataclass(kw_only=True)
@@ -38,9 +38,9 @@ class Work:
     family: str
     client: TeacherClient
     allowance: Allowance
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[TeacherAnswer] = field(default_factory=list)
 
-    def ask(self, question: Question) -> Answer | OutOfMoney:
+    def ask(self, question: TeacherQuestion) -> TeacherAnswer | OutOfMoney:
         """The answer, or the exception to throw into the piece."""
         try:
             answer = self.client.ask(question.messages, self.allowance, question.tools)
@@ -57,8 +57,8 @@ class Work:
     def cache_key(self) -> str | None:
         return self.answers[-1].key if self.answers else None
 
-    def entry(self, record: str, outcome: Outcome, reason: str = "", *, repaired: bool = False) -> Entry:
-        return Entry(
+    def entry(self, record: str, outcome: LedgerOutcome, reason: str = "", *, repaired: bool = False) -> LedgerEntry:
+        return LedgerEntry(
             role=self.role,
             family=self.family,
             record=record,
@@ -73,12 +73,12 @@ class Work:
         )
 
 
-def together(pool: Executor, works: Sequence[Work], pieces: Sequence[Piece[Made]]) -> list[Made]:
+def run_pieces(pool: Executor, works: Sequence[Work], pieces: Sequence[Piece[Made]]) -> list[Made]:
     """What each piece makes, their questions asked side by side."""
     made: dict[int, Made] = {}
-    asked: dict[int, Question] = {}
+    asked: dict[int, TeacherQuestion] = {}
 
-    def step(number: int, answer: Answer | OutOfMoney | None) -> None:
+    def step(number: int, answer: TeacherAnswer | OutOfMoney | None) -> None:
         piece = pieces[number]
         try:
             if isinstance(answer, OutOfMoney):

@@ -124,6 +124,7 @@ def test_hidden_tests_cannot_be_cheated(family: FunctionRepairFamily, line: str)
     ("result", "status", "text"),
     [
         (Result(ending="timeout", exit_code=None, completed=False, output="", truncated=False), "timeout", "too long"),
+        (Result(ending="signalled", exit_code=None, completed=False, output="", truncated=False), "timeout", "stopped"),
         (Result(ending="lost", exit_code=None, completed=False, output="", truncated=False), "error", "lost"),
         (Result(ending="exited", exit_code=0, completed=False, output="", truncated=False), "ok", "before its report"),
         (

@@ -15,7 +15,7 @@ from components.tasks.code.catalogue import PACKAGES
 from components.tasks.code.family import edit_text
 from components.tasks.code.operators import OPERATORS, Mutation, mutations
 from components.tasks.code.packages import SHIPPED, definitions, is_test_file, load_package, named_tests, package_path
-from components.tasks.code.report import read_report, show_report, tells_places_in_memory
+from components.tasks.code.report import depends_on_addresses, read_report, show_report
 from components.tasks.code.tools import search, view
 from components.tasks.code.wrong_versions import WRONG_VERSIONS
 
@@ -127,8 +127,8 @@ def test_a_search_shows_where_a_definition_ends() -> None:
         ("E assert [None, {1}] == None", False),
     ],
 )
-def test_what_depends_on_places_in_memory_is_noticed(text: str, depends: bool) -> None:
-    assert tells_places_in_memory(text) == depends
+def test_what_depends_on_addresses_is_noticed(text: str, depends: bool) -> None:
+    assert depends_on_addresses(text) == depends
 
 
 def test_runs_are_shown_without_times_places_and_addresses() -> None:

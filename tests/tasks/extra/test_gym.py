@@ -220,7 +220,7 @@ def test_the_result_is_what_stands_after_the_last_mark(before: str, result: str)
 
 
 _IN_ANOTHER_PROCESS = """
-from components.tasks.extra.gym import gym_families
+from components.tasks.extra.gym.families import families as gym_families
 from components.trajectories.episodes import Synthesizer
 families = {family.name: family for family in gym_families()}
 synthesizer = Synthesizer(families, "none")

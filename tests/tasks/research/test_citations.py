@@ -43,7 +43,7 @@ def test_a_report_with_sources_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda text: text.replace(" [ada/people:31-48]", ""), "uncited"),
         (lambda text: text + " It is a fine place.", "uncited"),
@@ -65,9 +65,9 @@ def test_a_report_with_sources_holds() -> None:
         (lambda text: text.replace("is Yam", "is Yam or Zed or Oak or perhaps any other place you like"), "says more"),
     ],
 )
-def test_every_way_to_cite_badly_is_refused(change: object, says: str) -> None:
+def test_every_way_to_cite_badly_is_refused(change: object, message: str) -> None:
     assert callable(change)
-    assert says in (fault(change(REPORT)) or "")
+    assert message in (fault(change(REPORT)) or "")
 
 
 def test_only_opened_and_unchanged_pages_count() -> None:
@@ -125,7 +125,7 @@ def test_a_report_counts_only_after_its_pages_were_opened() -> None:
         return ReportEnvironment(
             tools=(SEARCH, OPEN),
             corpus=CORPUS,
-            needed=(CAPITAL.evidence, POPULATION.evidence),
+            needed=(CAPITAL, POPULATION),
             wanted=(CAPITAL, POPULATION),
         )
 

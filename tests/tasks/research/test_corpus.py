@@ -59,9 +59,13 @@ def test_search_shows_the_best_passages_and_nothing_for_strange_words(knowledge:
     assert corpus.search("capital of France")[0].hit == "france/government: France, capital: Paris"
     assert all(len(corpus.search(f"{country} capital")) <= RESULTS for country in corpus.countries)
     environment = ValueEnvironment(tools=(SEARCH, OPEN), corpus=corpus)
-    for query, status, says in (("zzzz", "ok", NO_RESULTS), ("the of", "error", "no words"), ("", "error", "no words")):
+    for query, status, message in (
+        ("zzzz", "ok", NO_RESULTS),
+        ("the of", "error", "no words"),
+        ("", "error", "no words"),
+    ):
         seen = environment.execute(ToolCall(name="search", arguments={"query": query}))
-        assert seen.status == status and says in seen.content
+        assert seen.status == status and message in seen.content
     seen = environment.execute(ToolCall(name="open", arguments={"page": "x" * 500}))
     assert seen.status == "error" and len(seen.content) < 100
     assert not environment.read and not environment.opened

@@ -1,4 +1,4 @@
-"""A chat-completions server on a free loopback port that answers, stumbles and lies as it is told to."""
+"""A chat-completions server on a free loopback port whose answers and faults a test chooses."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def teacher_settings(**change: Any) -> TeacherSettings:
 
 
 def completion(text: str | None, *, finish: str = "stop", usage: tuple[int, int] = (50, 20), **message: Any) -> Reply:
-    """A chat completion that says `text`."""
+    """A chat completion with the content `text`."""
     choice = {"message": {"role": "assistant", "content": text, **message}, "finish_reason": finish}
     counted = {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
     return Reply(json.dumps({"choices": [choice], "usage": counted}))

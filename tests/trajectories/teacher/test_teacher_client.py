@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stamina.instrumentation import set_on_retry_hooks
 from teacher_server import Answerer, Reply, TeacherServer, completion, teacher_settings
 
 from components.core.errors import BadInput
@@ -21,16 +22,24 @@ Serve = Callable[[Answerer], TeacherServer]
 MESSAGES = [{"role": "user", "content": "Say it."}]
 
 
-def _client(server: TeacherServer, path: Path, waits: list[float] | None = None, **change: Any) -> TeacherClient:
-    sleep = (waits if waits is not None else []).append
+def _client(server: TeacherServer, path: Path, **change: Any) -> TeacherClient:
     endpoint = server.endpoint(**change.pop("endpoint", {}))
-    return TeacherClient(endpoint, teacher_settings(**change), AnswerCache(path / "answers.sqlite"), sleep=sleep)
+    return TeacherClient(endpoint, teacher_settings(**change), AnswerCache(path / "answers.sqlite"))
+
+
+@pytest.fixture
+def waits() -> Iterator[list[float]]:
+    """The pauses before each request that is tried again, in seconds."""
+    paused: list[float] = []
+    set_on_retry_hooks([lambda details: paused.append(details.wait_for)])
+    yield paused
+    set_on_retry_hooks(None)
 
 
 @pytest.mark.parametrize(
     "stumble",
     [
-        Reply("slow down", status=429, headers=(("Retry-After", "7"),)),
+        Reply("slow down", status=429, headers=(("Retry-After", "0.2"),)),
         Reply("broken", status=500),
         Reply("busy", status=503),
         Reply('{"choices": [{"mess'),
@@ -39,14 +48,13 @@ def _client(server: TeacherServer, path: Path, waits: list[float] | None = None,
     ],
     ids=["429", "500", "503", "truncated", "no choice", "a list"],
 )
-def test_what_may_pass_is_tried_again(serve: Serve, tmp_path: Path, stumble: Reply) -> None:
+def test_what_may_pass_is_tried_again(serve: Serve, tmp_path: Path, stumble: Reply, waits: list[float]) -> None:
     server = serve(lambda number, body: stumble if number < 3 else completion("Right."))
-    waits: list[float] = []
-    with _client(server, tmp_path, waits) as client:
+    with _client(server, tmp_path) as client:
         allowance = Allowance(usd=1.0)
         answer = client.ask(MESSAGES, allowance)
     assert content(answer) == ("Right.", "") and (server.requests, len(waits)) == (3, 2)
-    assert all(wait >= 7 for wait in waits) == (stumble.status == 429)
+    assert all(wait >= 0.2 for wait in waits) == (stumble.status == 429)
     assert allowance.spent_usd == answer.cost_usd == pytest.approx((50 * 1 + 20 * 2) / 1e6)
 
 

@@ -78,7 +78,7 @@ def _act(families: Families, server: TeacherServer, path: Path, **change: Any) -
     corpus = [synthesizer.episode(FAMILY, seed, 0.0) for seed in range(1_000_000, 1_000_020)]
     with (
         AnswerCache(path / "answers.sqlite") as cache,
-        TeacherClient(server.endpoint(), wanted, cache, sleep=lambda seconds: None) as client,
+        TeacherClient(server.endpoint(), wanted, cache) as client,
     ):
         return Teaching(families=families, settings=wanted, client=client, seed=1, source_licence="none").run(corpus)
 
@@ -94,7 +94,7 @@ def test_what_the_environment_accepts_becomes_a_record(families: Families, serve
 
 
 def test_a_refused_call_is_wrong_and_its_repair_is_trained(families: Families, serve: Serve, tmp_path: Path) -> None:
-    detour = _evaluates("1/0", "<reflection>Seen: SEEN.")
+    detour = _evaluates("1/0", "<reflection>RecordedObservation: SEEN.")
     taught = _act(families, serve(Actor(families, detour)), tmp_path)
     made = [record for record in taught.records if record.provenance.teacher]
     assert made, [entry.reason for entry in taught.ledger]
@@ -181,8 +181,8 @@ def test_issues_are_written_from_what_the_tests_print(serve: Serve, tmp_path: Pa
     records = [Synthesizer(families, "none").episode(family.name, seed, 0.0) for seed in range(2)]
 
     def answer(number: int, body: dict[str, Any]) -> Reply:
-        told = body["messages"][1]["content"]
-        function = re.match(r"About: (\w+)", told)
+        given = body["messages"][1]["content"]
+        function = re.match(r"About: (\w+)", given)
         assert function is not None
         honest = f"The tests of {function[1]} do not pass any more; what comes back is not what I expect."
         return completion(honest if len(body["messages"]) > 2 else f"{honest} See line 3.")
@@ -213,8 +213,8 @@ def test_in_a_package_the_faulty_function_is_the_place_to_find() -> None:
         broken="    return islice(seq, n - 1)",
         places=("toolz/itertoolz.py", "partition"),
     )
-    told = "With toolz, list(take(2, [1, 2])) gives [1] and not [1, 2]."
-    assert find_leak(told, facts) is None
-    assert str(find_leak(f"{told} It must be partition.", facts)).startswith("inside")
-    assert str(find_leak(f"{told} Look into toolz/itertoolz.py for it.", facts)).startswith("inside")
-    assert str(find_leak(f"{told} The islice is short.", facts)).startswith("inside")
+    issue = "With toolz, list(take(2, [1, 2])) gives [1] and not [1, 2]."
+    assert find_leak(issue, facts) is None
+    assert str(find_leak(f"{issue} It must be partition.", facts)).startswith("inside")
+    assert str(find_leak(f"{issue} Look into toolz/itertoolz.py for it.", facts)).startswith("inside")
+    assert str(find_leak(f"{issue} The islice is short.", facts)).startswith("inside")

@@ -38,7 +38,7 @@ def _teach(
 ) -> tuple[Taught, TeacherClient]:
     with (
         AnswerCache(path / "answers.sqlite") as cache,
-        TeacherClient(endpoint, wanted, cache, sleep=lambda seconds: None) as client,
+        TeacherClient(endpoint, wanted, cache) as client,
     ):
         teaching = Teaching(families=families, settings=wanted, client=client, seed=1, source_licence="none")
         return teaching.run(records), client
@@ -66,7 +66,7 @@ def _fault(name: str, body: dict[str, Any], usage: tuple[int, int]) -> Reply:
         case "truncated":
             return Reply('{"choices": [{"message": {"content": "Th')
         case "429":
-            return Reply("", status=429, headers=(("Retry-After", "1"),))
+            return Reply("", status=429, headers=(("Retry-After", "0.01"),))
     return Reply("no", status=int(name))
 
 
@@ -214,14 +214,14 @@ def test_branches_and_their_parents_stay_as_they_are(
 
 def test_settings_are_refused_by_name() -> None:
     fields = teacher_settings().model_dump(mode="json")
-    for change, said in (
+    for change, message in (
         ({"share_cap": 2}, "share_cap = 2"),
         ({"modle": "x"}, "did you mean 'model'"),
         ({"verbalise": False}, "give the teacher a role"),
         ({"cost_cap_usd": -1}, "cost_cap_usd = -1"),
         ({"prompt_version": "9"}, "prompt_version = '9'"),
     ):
-        with pytest.raises(BadInput, match=said):
+        with pytest.raises(BadInput, match=message):
             read_settings(fields | change, "teacher.yaml")
     with pytest.raises(BadInput, match="share_cap: missing"):
         read_settings({name: value for name, value in fields.items() if name != "share_cap"}, "teacher.yaml")

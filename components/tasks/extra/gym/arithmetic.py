@@ -10,16 +10,11 @@ from components.tasks.extra.gym.items import Item
 from components.tasks.extra.gym.sheet import Sheet, Worked
 from components.tasks.kit.wording import in_words
 from components.tasks.math.expressions import evaluate
-from components.tasks.math.rules import RULES, WrongRule
 
-_RULES = {"+": RULES["sum"], "-": RULES["difference"], "*": RULES["product"]}
+_RULES = {"+": "sum", "-": "difference", "*": "product"}
 _INVERSE = {"+": "-", "-": "+", "*": "/"}
 _SMALLEST_FACTOR = 13  # equations with smaller ones are those of components.tasks.math
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
-
-
-def _wrong(name: str, compute: str, lesson: str) -> WrongRule:
-    return WrongRule(name=name, compute=compute, lesson=lesson)
 
 
 def chain(item: Item) -> Worked | None:
@@ -36,13 +31,12 @@ def chain(item: Item) -> Worked | None:
     tail = "".join(joined[1:])
     return sheet.worked(
         "chain",
-        node,
+        [node],
         statement=f"{node}{undone} = {start}",
-        analyses=("Term by term, from the left.", "One term after the other.", "From the left to the right."),
-        wrong_rules=(
-            _wrong("last term left out", start + "".join(joined[:-1]), "Every term counts, the last one too"),
-            _wrong("tail taken first", f"{start}{joined[0][0]}({joined[0][1:]}{tail})", "One goes on from the left"),
-        ),
+        wrong=[
+            ("last term left out", start + "".join(joined[:-1])),
+            ("tail taken first", f"{start}{joined[0][0]}({joined[0][1:]}{tail})"),
+        ],
     )
 
 
@@ -72,15 +66,13 @@ def expression(item: Item) -> Worked | None:
         flat = ["(", *flat, sign, given, ")"]
     return sheet.worked(
         "expression",
-        asked,
+        [asked],
         statement=f"{asked}{_INVERSE[sign]}{right[1]} = {left[1]}",
-        analyses=("Brackets first, then products, then the rest.", "From the inside of the expression outwards."),
-        wrong_rules=(
-            _wrong("from left to right", "".join(flat), "Brackets and products come before sums"),
-            _wrong("brackets ignored", "".join(map("".join, zip(givens, [*signs, ""], strict=True))),
-                   "What stands in brackets comes first"),
-        ),
-    )  # fmt: skip
+        wrong=[
+            ("from left to right", "".join(flat)),
+            ("brackets ignored", "".join(map("".join, zip(givens, [*signs, ""], strict=True)))),
+        ],
+    )
 
 
 def greatest_common_divisor(item: Item) -> Worked | None:
@@ -98,13 +90,12 @@ def greatest_common_divisor(item: Item) -> Worked | None:
         together = f"gcd({together},{number}/{node})"
     return sheet.worked(
         "gcd",
-        node,
+        [node],
         statement=f"{divides}; {together} = 1",
-        analyses=("Divide and keep what is left.", "Euclid's algorithm fits.", "A common divisor, the greatest."),
-        wrong_rules=tuple(
-            _wrong("difference taken", f"{larger}-{smaller}", "A difference need not divide the two")
+        wrong=[
+            ("difference taken", f"{larger}-{smaller}")
             for smaller, larger in pairwise(sorted(numbers, key=lambda number: sheet.values[number]))
-        ),
+        ],
     )
 
 
@@ -113,13 +104,9 @@ def least_common_multiple(item: Item) -> Worked | None:
     sheet = Sheet()
     a, b = (sheet.given(number) for number in item.facts["numbers"])
     divisor = sheet.common_divisor(a, b)
-    node = sheet.step(RULES["least common multiple"], a, b, divisor, goal="the least common multiple")
-    return sheet.worked(
-        "lcm",
-        node,
-        statement=f"{node} % {a} = 0; {node} % {b} = 0; gcd({node}/{a},{node}/{b}) = 1",
-        analyses=("First the common divisor, by division.", "A common multiple, the least."),
-    )
+    node = sheet.step("least common multiple", a, b, divisor, goal="the least common multiple")
+    statement = f"{node} % {a} = 0; {node} % {b} = 0; gcd({node}/{a},{node}/{b}) = 1"
+    return sheet.worked("lcm", [node], statement=statement)
 
 
 def lowest_terms(item: Item) -> Worked | None:
@@ -129,21 +116,17 @@ def lowest_terms(item: Item) -> Worked | None:
     divisor = sheet.common_divisor(top, bottom)
     if sheet.values[divisor] == 1:
         return None
-    u = sheet.step(RULES["divide by the factor"], top, divisor, goal="the new numerator")
-    v = sheet.step(RULES["divide by the factor"], bottom, divisor, goal="the new denominator")
-    style, values = item.facts["style"], f"{sheet.values[u]} {sheet.values[v]}".split()
-    plain = "/".join(values)
-    written = {"plain": plain, "latex_inline": f"${plain}$"}
-    command = style.removeprefix("latex_")
+    u = sheet.step("divide by the factor", top, divisor, goal="the new numerator")
+    v = sheet.step("divide by the factor", bottom, divisor, goal="the new denominator")
+    numerator, denominator = sheet.values[u], sheet.values[v]
+    command = item.facts["style"].removeprefix("latex_")
+    styles = {"plain": f"{numerator}/{denominator}", "inline": f"${numerator}/{denominator}$"}
     return sheet.worked(
         "lowest_terms",
-        (u, v),
+        [u, v],
         statement=f"{u}*{bottom} = {v}*{top}; gcd({u},{v}) = 1",
-        analyses=("What divides both parts is taken out.", "The greatest common divisor goes out of both parts."),
-        wrong_rules=(
-            _wrong("difference taken out", f"{top}/({bottom}-{top})", "Only a divisor of both may be taken out"),
-        ),
-        result=written.get(style, "$\\" + command + "{" + "}{".join(values) + "}$"),
+        wrong=[("difference taken out", f"{top}/({bottom}-{top})")],
+        result=styles.get(command, f"$\\{command}{{{numerator}}}{{{denominator}}}$"),
     )
 
 
@@ -157,14 +140,9 @@ def linear_equation(item: Item) -> Worked | None:
         return None
     sheet = Sheet()
     a, b, c = (sheet.given(int(number)) for number in (factor, free, total))
-    term = sheet.step(RULES["move a term"], c, b, goal=f"the {variable} term")
-    node = sheet.step(RULES["divide by the factor"], term, a, goal=variable, name=variable)
-    return sheet.worked(
-        "equation",
-        node,
-        statement=f"{a}*{variable}+{b}={c}",
-        analyses=("One unknown, to be set free.", "A linear equation.", f"An equation in {variable}."),
-    )
+    term = sheet.step("move a term", c, b, goal=f"the {variable} term")
+    node = sheet.step("divide by the factor", term, a, goal=variable, name=variable)
+    return sheet.worked("equation", [node], statement=f"{a}*{variable}+{b}={c}")
 
 
 def legs(item: Item) -> Worked | None:
@@ -177,19 +155,18 @@ def legs(item: Item) -> Worked | None:
         if ANIMALS[animal]:
             counts.append(sheet.given(count))
             each = sheet.given(ANIMALS[animal])
-            node = sheet.step(RULES["product"], counts[-1], each, goal=f"the {animal} legs")
+            node = sheet.step("product", counts[-1], each, goal=f"the {animal} legs")
             groups.append((node, f"{counts[-1]}*{each}"))
     if len(groups) < 2:
         return None
     total = groups[0][0]
     for number, (node, _) in enumerate(groups[1:], start=2):
-        total = sheet.step(RULES["sum"], total, node, goal=f"the legs of {in_words(number)} kinds together")
+        total = sheet.step("sum", total, node, goal=f"the legs of {in_words(number)} kinds together")
     return sheet.worked(
         "legs",
-        total,
+        [total],
         statement=f"{total}{''.join('-' + text for _, text in groups[1:])} = {groups[0][1]}",
-        analyses=("Each kind of animal, then all together.", "Legs kind by kind.", "How many of each, times its legs."),
-        wrong_rules=(_wrong("animals counted", "+".join(counts), "Legs are asked for, not animals"),),
+        wrong=[("animals counted", "+".join(counts))],
     )
 
 
@@ -198,22 +175,19 @@ def last_angle(item: Item) -> Worked | None:
     sheet = Sheet()
     sides, two, half_turn = (sheet.given(number) for number in (item.facts["n_sides"], 2, 180))
     angles = [sheet.given(int(angle)) for angle in item.facts["known_angles"]]
-    triangles = sheet.step(RULES["difference"], sides, two, goal="the number of triangles")
-    whole = sheet.step(RULES["product"], half_turn, triangles, goal="the sum of all angles")
+    triangles = sheet.step("difference", sides, two, goal="the number of triangles")
+    whole = sheet.step("product", half_turn, triangles, goal="the sum of all angles")
     known = angles[0]
     for count, angle in enumerate(angles[1:], start=2):
-        known = sheet.step(RULES["sum"], known, angle, goal=f"the first {in_words(count)} angles together")
-    node = sheet.step(RULES["difference"], whole, known, goal="the last angle")
+        known = sheet.step("sum", known, angle, goal=f"the first {in_words(count)} angles together")
+    node = sheet.step("difference", whole, known, goal="the last angle")
     sums = list(accumulate(angles, "{}+{}".format))
     return sheet.worked(
         "last_angle",
-        node,
+        [node],
         statement=f"{node}+{sums[-1]} = ({sides}-{two})*{half_turn}",
-        analyses=("The angles of a polygon have a known sum.", "All angles together, less those that are known."),
-        wrong_rules=(
-            _wrong("one half turn a side", f"{half_turn}*{sides}-({sums[-1]})",
-                   "A polygon has two triangles fewer than sides"),
-            _wrong("one angle forgotten", f"({sides}-{two})*{half_turn}-({sums[-2]})",
-                   "Every known angle is taken away"),
-        ),
-    )  # fmt: skip
+        wrong=[
+            ("one half turn a side", f"{half_turn}*{sides}-({sums[-1]})"),
+            ("one angle forgotten", f"({sides}-{two})*{half_turn}-({sums[-2]})"),
+        ],
+    )

@@ -1,7 +1,7 @@
 """Items whose derivation is arithmetic: a typed graph of steps, made for the item, solved by the tools of mathematics.
 
 `Sheet` collects givens and steps and knows every value while it is filled, so that Euclid's algorithm knows when to
-end. What comes of it is a `Derivation` of `components.tasks.math`: its rules, misconceptions, checks and oracle.
+end. What comes of it is a `Derivation` of `components.tasks.math`: its rules, wrong rules, checks and player.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 from components.agent.environment import Environment
 from components.agent.messages import ToolSpec
+from components.core.params import read_yaml
 from components.tasks.kit.oracle import Player
 from components.tasks.math.derivation import Derivation, Schema, Step
 from components.tasks.math.expressions import evaluate, show
-from components.tasks.math.rules import RULES, Kind, Rule, WrongRule
+from components.tasks.math.rules import RULES, Kind, WrongRule
 from components.tasks.math.solve import SolveEnvironment, solve
 from components.tasks.math.tools import CHECK, EVALUATE
 
-# The tools read twice as many characters in one expression; a misconception may write a part twice.
+# The tools read twice as many characters in one expression; a wrong rule may write a part twice.
 _MAX_WRITTEN_CHARACTERS = 140
+_WORDING = read_yaml(Path(__file__).with_name("derivations.yaml"))
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "next")
 
 
@@ -66,9 +69,9 @@ class Sheet:
         self.values[name] = Fraction(value)
         return name
 
-    def step(self, rule: Rule, *inputs: str, goal: str, name: str = "") -> str:
-        """The node that `rule` finds from `inputs`; `goal` is what people call it, without what is found on the way."""
-        step = Step(output=name or f"s{len(self.steps) + 1}", rule=rule, inputs=inputs, goal=goal)
+    def step(self, rule: str, *inputs: str, goal: str, name: str = "") -> str:
+        """The node that the rule called `rule` finds from `inputs`; `goal` is what people call it."""
+        step = Step(output=name or f"s{len(self.steps) + 1}", rule=RULES[rule], inputs=inputs, goal=goal)
         self.steps.append(step)
         self.values[step.output] = evaluate(step.compute, self.values)
         return step.output
@@ -79,35 +82,40 @@ class Sheet:
         while self.values[larger] % self.values[smaller]:
             self.divisions += 1
             ordinal = _ORDINALS[min(self.divisions, len(_ORDINALS)) - 1]
-            rest = self.step(RULES["remainder"], larger, smaller, goal=f"the {ordinal} remainder")
+            rest = self.step("remainder", larger, smaller, goal=f"the {ordinal} remainder")
             larger, smaller = smaller, rest
         return smaller
 
     def worked(
         self,
         name: str,
-        asked: str | Sequence[str],
+        nodes: Sequence[str],
         *,
         statement: str,
-        analyses: tuple[str, ...],
-        wrong_rules: tuple[WrongRule, ...] = (),
+        wrong: Sequence[tuple[str, str]] = (),
         result: str = "",
     ) -> Worked | None:
-        """The lesson; None where there is little to work out, a step cannot be checked, the whole does not go into one
-        expression, or the result stands among the givens already."""
-        nodes = (asked,) if isinstance(asked, str) else tuple(asked)
+        """The lesson that asks for `nodes`, worded by the entry `name` of `derivations.yaml`.
+
+        `wrong` are wrong ways to the first of them: the name in that entry and the expression over givens. None where
+        there is little to work out, a step cannot be checked, the whole does not go into one expression, or the result
+        stands among the givens already.
+        """
         if len(self.steps) < 2 or {self.values[node] for node in nodes} & {self.values[given] for given in self.givens}:
             return None
+        wording = _WORDING[name]
         schema = Schema(
             name=name,
             givens={given: _kind(value) for given, value in self.givens.items()},
             draw=lambda rng: dict(self.givens),
             steps=tuple(self.steps),
-            asked=nodes,
+            asked=tuple(nodes),
             statement=statement,
             prompts=(),
-            analyses=analyses,
-            wrong_rules=wrong_rules,
+            analyses=tuple(text.format(asked=nodes[0]) for text in wording["analyses"]),
+            wrong_rules=tuple(
+                WrongRule(name=way, compute=compute, lesson=wording["wrong"][way]) for way, compute in wrong
+            ),
         )
         derivation = Derivation(schema=schema, givens=dict(self.givens))
         if derivation.faults():  # a product with 0 cannot be divided back

@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from components.agent.messages import ToolSpec
+from components.core.params import read_yaml
 from components.tasks.cot.steps import Claim, ClaimError, Deduction, Puzzle, WrongClaim, check_tool, with_real_mistakes
 from components.tasks.cot.thought import think
 from components.tasks.kit.oracle import Player
@@ -23,7 +21,7 @@ from components.tasks.kit.wording import phrase
 from components.tasks.math.expressions import ExpressionError, judge
 
 Fault = Callable[[str], str]
-_WORDING: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("lines.yaml").read_text(encoding="utf-8"))
+_WORDING = read_yaml(Path(__file__).with_name("lines.yaml"))
 
 
 @dataclass(frozen=True, kw_only=True)

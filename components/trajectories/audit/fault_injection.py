@@ -1,4 +1,4 @@
-"""What the plants share: records as trees, and ways to change them that keep all the rest in order."""
+"""Fault injection: records as trees of plain JSON, and ways to change one that keep all the rest in order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from components.agent.environment import TaskFamily
 from components.trajectories.record import Record, content_sha
 
 Tree = dict[str, Any]
-# Changes the tree in place. False: this record has no place for the failure.
-Plant = Callable[[Tree, random.Random, "Garden"], bool]
+# Puts a fault into the tree, in place. False: this record has no place for it.
+Injection = Callable[[Tree, random.Random, "SoundRecords"], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Garden:
+class SoundRecords:
     """Sound records and the families that made them."""
 
     records: Sequence[Record]
@@ -29,7 +29,7 @@ def tree_of(record: Record) -> Tree:
 
 
 def record_of(tree: Tree) -> Record:
-    """The record with numbers and hashes of its parts in order: a forger would see to that."""
+    """The record of a tree, with the numbers and hashes of its parts computed: a check must find the fault itself."""
     tree = copy.deepcopy(tree)
     for number, step in enumerate(tree["steps"]):
         step["i"] = number
