@@ -14,9 +14,9 @@ export HF_HUB_OFFLINE := 1
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 TORCH := torch==2.13.0
 
-.PHONY: help run test up down chat plan check bench lock clean
+.PHONY: help run test test-fast up down chat plan check bench lock clean
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/runtime  ## Raw text to a released model: start the services, run the curriculum (PRESET=nano), show it
 	@$(VENV)/bin/python -m flows run --preset $(PRESET)
@@ -24,6 +24,9 @@ run: $(VENV)/runtime  ## Raw text to a released model: start the services, run t
 test: $(VENV)/dev  ## Lint, types and every test
 	@$(MAKE) --no-print-directory check
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(VENV)/dev  ## The tests that are not marked slow, in a minute or so
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" -q
 
 up: $(VENV)/runtime  ## Start Prefect, MLflow and a worker on loopback
 	@$(VENV)/bin/python -m infra.local up

@@ -27,6 +27,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", type=Path, help="also write the journeys' pictures into this directory")
 
 
+# Fixtures that start services, a browser or whole stage programs, and rooms whose tests do so in each case.
+_SLOW_FIXTURES = {"s3_server", "project", "served", "studied", "clone", "contributor", "page", "runner", "built"}
+_SLOW_ROOMS = {"benchmarks", "infra", "journeys", "release", "sandbox"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `slow` what starts such things; single tests say it themselves."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        if room in _SLOW_ROOMS or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
     """A running S3 endpoint; `environment` is what a client process needs to use it."""

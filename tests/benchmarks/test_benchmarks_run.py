@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,4 +39,20 @@ def test_it_ends_with_its_figures(name: str, arguments: str, columns: set[str]) 
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["benchmark"].startswith(name) and result["machine"]["threads"] == 1
-    assert all(columns <= row.keys() for row in result["rows"]) and result["rows"]
+    assert result["rows"]
+    for row in result["rows"]:
+        assert columns <= row.keys()
+        for name, value in _numbers(row):
+            assert math.isfinite(value), name
+            low, high = _RANGES.get(name, (0.0, math.inf))
+            assert low <= value <= high, f"{name} is {value}"
+
+
+# What a figure can be at all; times, rates and sizes are never negative.
+_RANGES = {"loss difference": (0.0, 0.02), "gradient difference": (0.0, 0.05), "accuracy": (0.0, 1.0)}
+
+
+def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in row.items():
+        if isinstance(value, int | float):
+            yield name, float(value)

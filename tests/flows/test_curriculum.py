@@ -1,6 +1,6 @@
 """The curriculum flow with everything real: server, worker, MLflow, DVC, signals; only the stages are small.
 
-The tests share one set of services and stand in the order in which a person would meet the cases.
+The tests share one set of services; those about what follows a finished run share that run (`first_run`).
 """
 
 from __future__ import annotations
@@ -98,10 +98,16 @@ def flow_run(project: Project, name: str) -> dict[str, Any]:
     return found[0]
 
 
-def test_one_run_from_trigger_to_results(served: Project) -> None:
-    """The two trained entries finish only if both run at one time; an uncommitted file travels; results come home."""
+@pytest.fixture(scope="module")
+def first_run(served: Project) -> tuple[str, str]:
+    """A finished run of the whole pipeline with an uncommitted file beside it: its name and what it printed."""
     (served.root / "uncommitted.txt").write_text("mine")
-    name, said = flow(served, "run")
+    return flow(served, "run")
+
+
+def test_one_run_from_trigger_to_results(served: Project, first_run: tuple[str, str]) -> None:
+    """The two trained entries finish only if both run at one time; an uncommitted file travels; results come home."""
+    name, said = first_run
     assert "the results are in the working tree" in said
     for stage in STAGES:
         assert any(line.split()[:2] == [stage, "ran"] for line in said.splitlines()), said
@@ -120,8 +126,8 @@ def test_one_run_from_trigger_to_results(served: Project) -> None:
     assert not (served.home / "runs" / name).exists()
 
 
-def test_a_second_run_changes_nothing_and_says_who_made_it(served: Project) -> None:
-    children = {stage: run["info"]["run_id"] for stage, run in tracked(served, newest(served)).items()}
+def test_a_second_run_changes_nothing_and_says_who_made_it(served: Project, first_run: tuple[str, str]) -> None:
+    children = {stage: run["info"]["run_id"] for stage, run in tracked(served, first_run[0]).items()}
     name, said = flow(served, "run")
     for stage in STAGES:
         told = [line for line in said.splitlines() if line.split()[:2] == [stage, "Cached"]]
@@ -130,11 +136,7 @@ def test_a_second_run_changes_nothing_and_says_who_made_it(served: Project) -> N
     assert served.git("for-each-ref", f"refs/exps/*/*/{name}")
 
 
-def newest(project: Project) -> str:
-    found = prefect(project, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
-    return str(found[0]["name"])
-
-
+@pytest.mark.usefixtures("first_run")  # alone, `commonsense` would wait for the other entry
 def test_cancel_saves_and_resume_goes_on(served: Project) -> None:
     saved = served.home / "in-progress-stem"
     arguments = ["--until", "pretrain@stem", "--set", "curriculum.stem.token_budget=5000"]
@@ -179,6 +181,7 @@ def cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
+@pytest.mark.usefixtures("first_run")
 def test_an_interruption_is_retried_and_bad_input_of_a_stage_is_not(served: Project) -> None:
     (served.home / "interrupt-stem").touch()
     arguments = ["run", "--until", "pretrain@stem", "--set"]
@@ -205,6 +208,7 @@ def tasks(project: Project, name: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.usefixtures("first_run")
 def test_a_person_decides_about_the_release(served: Project) -> None:
     arguments = ["run", "--approve", "--set"]
     with (
@@ -264,6 +268,7 @@ def test_bad_input_in_a_terminal_starts_nothing(project: Project, arguments: lis
     assert complaint in said
 
 
+@pytest.mark.usefixtures("first_run")
 def test_plan_says_what_would_run_and_why(served: Project) -> None:
     said = served.run("flows", "plan", "--set", "curriculum.stem.token_budget=70").stdout
     rows = {line.split()[0]: line.split()[1] for line in said.splitlines() if line.split()[:1] and line[0] != " "}

@@ -15,7 +15,7 @@ from ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # What makes `nano` a matter of a few minutes. Every stage and every part of it still runs for real.
-SMALL = {
+SMALL: dict[str, Any] = {
     "preset": "journey",
     "tokenizer.max_bytes_per_domain": 200_000,
     "tokenizer.vocab_size": 1024,
