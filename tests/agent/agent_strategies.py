@@ -8,7 +8,7 @@ from components.agent.messages import Message, ToolCall, ToolSpec
 from components.agent.turns import compose_turn
 from components.core.special_tokens import MARKERS
 
-_characters = st.characters(exclude_categories=("Cs",))
+_characters = st.characters(exclude_categories=["Cs"])
 hostile = st.lists(st.one_of(st.text(_characters, max_size=12), st.sampled_from(MARKERS)), max_size=4).map("".join)
 _values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | hostile,

@@ -15,10 +15,10 @@ from components.tokenizer import TextTokenizer
 
 GOOD = '{"name":"calculator","arguments":{"expression":"1+2"}}'
 
-plain = st.text(st.characters(exclude_categories=("Cs",)), max_size=30).filter(
+plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(
     lambda text: escape_special_tokens(text) == text
 )
-words = st.text(st.characters(exclude_categories=("Cs", "Z", "C")), min_size=1, max_size=20).filter(
+words = st.text(st.characters(exclude_categories=["Cs", "Z", "C"]), min_size=1, max_size=20).filter(
     lambda text: escape_special_tokens(text) == text
 )
 arguments = st.recursive(

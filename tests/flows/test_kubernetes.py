@@ -172,8 +172,10 @@ def test_manifests_are_valid(path: Path) -> None:
 
 def test_no_cluster_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    profile = load_profile("kubernetes")
+    assert isinstance(profile, KubernetesProfile)
     with pytest.raises(BadInput, match="KUBECONFIG"):
-        KubernetesExecutor(load_profile("kubernetes"))
+        KubernetesExecutor(profile)
 
 
 def test_snapshots_are_deterministic_and_verified(workspace: Path, tmp_path: Path) -> None:

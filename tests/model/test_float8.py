@@ -37,7 +37,7 @@ def test_wide_products_round_to_float8_and_weights_keep_their_names(
     error = (found - expected).norm() / expected.norm()
     assert 1e-4 < error < 0.2  # three bits of mantissa
     found.square().mean().backward()
-    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+    assert all(parameter.grad is not None and torch.isfinite(parameter.grad).all() for parameter in model.parameters())
 
 
 def test_what_cannot_be_is_named(

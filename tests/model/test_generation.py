@@ -109,7 +109,7 @@ def test_generation_stops_when_all_rows_have(tiny: MLAConfig, build: Callable[..
         steps += 1
         return decode(*args)
 
-    model.decode = counted  # type: ignore[method-assign]
+    model.decode = counted  # type: ignore[method-assign, assignment]
     found = generate(model, some_prompts(5), max_new_tokens=200, stop_ids=range(97))
     assert [len(row) for row in found] == [1] * 5 and steps == 0
 
@@ -185,7 +185,7 @@ def test_draws_follow_the_distribution_of_transformers(seed: int, temperature: f
         warpers.append(TopKLogitsWarper(top_k))
     if top_p < 1:
         warpers.append(TopPLogitsWarper(top_p))
-    expected = warpers(torch.empty(0, dtype=torch.long), logits).softmax(-1)[0]
+    expected = warpers(torch.LongTensor(), logits).softmax(-1)[0]
     draws = 2000
     grid = (torch.arange(draws) + 0.5) / draws
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)

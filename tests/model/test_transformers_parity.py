@@ -88,6 +88,7 @@ def test_logits_loss_gradients_and_greedy_tokens(
     assert (loss_sum / weight_sum).item() == pytest.approx(answer.loss.item(), rel=1e-5)
     gradients = {name: parameter.grad for name, parameter in other.named_parameters()}
     for name, parameter in ours.named_parameters():
+        assert parameter.grad is not None
         assert relative(parameter.grad, gradients[f"model.{name}"]) <= 1e-4, name
 
     prompt = ids[:1, :9]

@@ -152,7 +152,7 @@ def test_bad_input_is_named_and_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     changes: dict[str, object],
-    domains: tuple[str, ...],
+    domains: tuple[Domain, ...],
     says: str,
 ) -> None:
     write_curated(tmp_path, {domain: texts()[domain] for domain in domains})

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +157,10 @@ def replace_lines(root: Path, family: str, change: Callable[[list[dict[str, obje
 
 
 @pytest.fixture
-def damaged(inside: Path, checked: Path) -> Path:
+def damaged(inside: Path, checked: Path) -> Iterator[Path]:
     """The workspace, put back as it was afterwards."""
     kept = file_bytes(inside, *CHECKED)
-    yield inside  # type: ignore[misc]
+    yield inside
     for name, content in kept.items():
         (inside / name).write_bytes(content)
     for name in file_bytes(inside, *CHECKED).keys() - kept.keys():

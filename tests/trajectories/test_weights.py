@@ -37,7 +37,7 @@ def any_record(draw: st.DrawFn) -> Record:
 
     def add(phase: str, text: str, wrong: bool, **more: object) -> None:
         label, loss = ("wrong", 0.0) if wrong else ("good", 1.0)
-        steps.append(Step(i=len(steps), phase=phase, text=text, label=label, loss=loss, **more))  # type: ignore[arg-type]
+        steps.append(Step(i=len(steps), phase=phase, text=text, label=label, loss=loss, **more))
 
     for turn in range(draw(st.integers(1, 3))):
         wrong = draw(st.booleans())

@@ -100,7 +100,7 @@ def read_steps(episode: Episode) -> tuple[tuple[Step, ...], str]:
                     i=len(steps),
                     phase=phase,
                     text=text,
-                    label=label,  # type: ignore[arg-type]
+                    label=label,
                     loss=0.0 if failed else 1.0,
                     label_source="verifier",
                     refs=refs,

@@ -142,7 +142,7 @@ def _verdict(problem: Any, *claims: str) -> str:
 
 
 SCHEDULE = Schedule([["lasts", "a", 3], ["lasts", "b", 2], ["waits", "b", "a"], ["unit", "days"]])
-ROADS = [["road", "A", "B", 2], ["road", "B", "C", 2], ["road", "A", "C", 9], ["from", "A"], ["to", "C"]]
+ROADS: Facts = [["road", "A", "B", 2], ["road", "B", "C", 2], ["road", "A", "C", 9], ["from", "A"], ["to", "C"]]
 CLUES = [["person", "Ada"], ["person", "Ben"], ["person", "Cem"], ["place", "1"], ["place", "2"], ["place", "3"]]
 CLUES += [["next", "Ada", "Ben"], ["not", "Cem", "3"], ["asked", "1"]]
 DATES = Dates(

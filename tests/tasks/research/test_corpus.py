@@ -14,7 +14,7 @@ from components.tasks.research.corpus import RESULTS, Corpus
 from components.tasks.research.environment import OPEN, ValueEnvironment
 from components.tasks.research.pages import EDITION_YEAR, Page, section_of
 
-_text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(str.strip)
+_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
 _name = st.text("aAéß中 -'.,;:5", min_size=1, max_size=6)
 
 
