@@ -40,6 +40,7 @@ SEAMS = (
     "components.core.paths",
     "components.core.process",
     "components.core.progress",
+    "components.core.retries",
     "components.core.stage",
     "components.core.storage",
     "components.core.tracking",
