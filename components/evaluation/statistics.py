@@ -43,14 +43,10 @@ def wilson(successes: int, trials: int, confidence: float) -> Interval:
     assert 0 <= successes <= trials
     if trials == 0:
         return Interval(estimate=0.0, low=0.0, high=1.0)
-    z = quantile(confidence)
-    rate = successes / trials
-    centre = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
-    # At 0 and n successes the bounds are exactly 0 and 1; rounding must not leave the estimate outside.
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == trials else centre + half
-    return Interval(estimate=rate, low=low, high=high)
+    from scipy.stats import binomtest
+
+    bounds = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return Interval(estimate=successes / trials, low=float(bounds.low), high=float(bounds.high))
 
 
 def mean_of(parts: Sequence[Interval]) -> Interval:
