@@ -34,7 +34,7 @@ class _LostReply(TransientFault):
     """No usable reply, though the request may have been answered and billed."""
 
 
-class OutOfMoney(Exception):
+class BudgetExceeded(Exception):
     """The next request could cost more than what is left."""
 
 
@@ -80,13 +80,13 @@ class TeacherClient:
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> TeacherAnswer:
         """The answer, from the cache or from the endpoint. What it cost, and what attempts before it may have cost, is
-        taken from `allowance` either way, so that a run with a warm cache does the same. Raises OutOfMoney before a
+        taken from `allowance` either way, so that a run with a warm cache does the same. Raises BudgetExceeded before a
         request that could exceed it."""
         settings = self.settings
         bound_tokens = _bound_tokens(messages, tools)
         bound_usd = settings.cost_usd(bound_tokens, settings.max_tokens)
         if not allowance.covers(bound_usd):
-            raise OutOfMoney
+            raise BudgetExceeded
         key = request_key(settings, messages, tools)
         answer = self._cache.get(key, settings)
         if answer is None:

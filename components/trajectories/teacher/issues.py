@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from components.agent.environment import Task, TaskFamily
 from components.agent.messages import ToolCall
 from components.core.params import TeacherSettings
-from components.trajectories.teacher.client import OutOfMoney, content
+from components.trajectories.teacher.client import BudgetExceeded, content
 from components.trajectories.teacher.ledger import LedgerEntry
 from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
 
@@ -89,7 +89,7 @@ def write_issue(facts: CodeFacts, settings: TeacherSettings, work: Work) -> Piec
     for attempt in range(2):
         try:
             answer = yield TeacherQuestion(messages)
-        except OutOfMoney:
+        except BudgetExceeded:
             return None, work.entry(facts.task, "unfunded", fault)
         text, fault = content(answer)
         if answer.refusal:

@@ -29,7 +29,7 @@ from components.trajectories.record import (
     Reference,
     Step,
 )
-from components.trajectories.teacher.client import OutOfMoney
+from components.trajectories.teacher.client import BudgetExceeded
 from components.trajectories.teacher.ledger import LedgerEntry
 from components.trajectories.teacher.verbalise import joint_licence
 from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
@@ -58,7 +58,7 @@ def act(
         try:
             answer = yield TeacherQuestion(messages, tools)
             text = "" if answer.refusal else reply_text(answer.reply, "teacher")
-        except OutOfMoney:
+        except BudgetExceeded:
             return None, work.entry(task.id, "unfunded")
         except EndpointError as error:  # an answer of a shape that is no turn
             return None, work.entry(task.id, "rejected", f"form: {error}")

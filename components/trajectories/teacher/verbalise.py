@@ -17,7 +17,7 @@ from components.trajectories.checks.grounding import citations_of
 from components.trajectories.checks.record import RECORD_CHECKS
 from components.trajectories.checks.replay import replay
 from components.trajectories.record import Record
-from components.trajectories.teacher.client import OutOfMoney, content
+from components.trajectories.teacher.client import BudgetExceeded, content
 from components.trajectories.teacher.fact_lock import changed_facts, data_words
 from components.trajectories.teacher.ledger import LedgerEntry
 from components.trajectories.teacher.work import Piece, TeacherQuestion, Work
@@ -39,7 +39,7 @@ def verbalise(
     for attempt in range(2):
         try:
             answer = yield TeacherQuestion(messages)
-        except OutOfMoney:
+        except BudgetExceeded:
             return record, work.entry(record.id, "unfunded", faults)
         text, useless = content(answer)
         if answer.refusal:

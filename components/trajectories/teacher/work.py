@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from components.trajectories.teacher.cache import TeacherAnswer
-from components.trajectories.teacher.client import Allowance, OutOfMoney, TeacherClient
+from components.trajectories.teacher.client import Allowance, BudgetExceeded, TeacherClient
 from components.trajectories.teacher.ledger import LedgerEntry, LedgerOutcome, Role
 
 Made = TypeVar("Made")
@@ -26,7 +26,7 @@ class TeacherQuestion:
     tools: Sequence[Mapping[str, Any]] = ()
 
 
-# Sent the answer to each question it yields; OutOfMoney is thrown where there is none.
+# Sent the answer to each question it yields; BudgetExceeded is thrown where there is none.
 Piece = Generator[TeacherQuestion, TeacherAnswer, Made]
 
 
@@ -40,11 +40,11 @@ class Work:
     allowance: Allowance
     answers: list[TeacherAnswer] = field(default_factory=list)
 
-    def ask(self, question: TeacherQuestion) -> TeacherAnswer | OutOfMoney:
+    def ask(self, question: TeacherQuestion) -> TeacherAnswer | BudgetExceeded:
         """The answer, or the exception to throw into the piece."""
         try:
             answer = self.client.ask(question.messages, self.allowance, question.tools)
-        except OutOfMoney as error:
+        except BudgetExceeded as error:
             return error
         self.answers.append(answer)
         return answer
@@ -78,10 +78,10 @@ def run_pieces(pool: Executor, works: Sequence[Work], pieces: Sequence[Piece[Mad
     made: dict[int, Made] = {}
     asked: dict[int, TeacherQuestion] = {}
 
-    def step(number: int, answer: TeacherAnswer | OutOfMoney | None) -> None:
+    def step(number: int, answer: TeacherAnswer | BudgetExceeded | None) -> None:
         piece = pieces[number]
         try:
-            if isinstance(answer, OutOfMoney):
+            if isinstance(answer, BudgetExceeded):
                 asked[number] = piece.throw(answer)
             else:
                 asked[number] = piece.send(answer)  # type: ignore[arg-type]  # None starts a generator

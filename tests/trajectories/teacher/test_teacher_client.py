@@ -15,7 +15,7 @@ from teacher_server import Answerer, Reply, TeacherServer, completion, teacher_s
 
 from components.core.errors import BadInput
 from components.trajectories.teacher.cache import AnswerCache, request_key
-from components.trajectories.teacher.client import Allowance, OutOfMoney, TeacherClient, content
+from components.trajectories.teacher.client import Allowance, BudgetExceeded, TeacherClient, content
 from components.trajectories.teacher.settings import KEY_VARIABLE, URL_VARIABLE, TeacherEndpoint
 
 Serve = Callable[[Answerer], TeacherServer]
@@ -128,7 +128,7 @@ def test_the_cap_is_never_exceeded(
         with _client(server, tmp_path_factory.mktemp("cache")) as client:
             for number in range(20):
                 client.ask([{"role": "user", "content": str(number)}], allowance)
-    except OutOfMoney:
+    except BudgetExceeded:
         pass
     finally:
         server.stop()
