@@ -19,6 +19,7 @@ outcomes = st.integers(1, 60).flatmap(
 )
 
 
+@settings(deadline=None)  # the first example imports scipy.stats
 @given(trials=st.integers(1, 500), share=st.floats(0, 1), confidence=st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_wilson_equals_its_formula(trials: int, share: float, confidence: float) -> None:
     """Wilson 1927: the rates whose score test does not refuse the one seen."""
@@ -44,6 +45,7 @@ def test_paired_difference_by_hand() -> None:
     assert (found.estimate, found.low, found.high) == pytest.approx((0.2, 0.0562, 0.3292), abs=2e-4)
 
 
+@settings(deadline=None)  # the first example imports scipy.stats
 @given(pair=outcomes)
 def test_paired_difference_is_antisymmetric_and_holds_its_estimate(pair: tuple[list[bool], list[bool]]) -> None:
     first, second = map(np.array, pair)
@@ -123,6 +125,7 @@ def test_bootstrap_is_a_function_of_its_seed_and_never_certain() -> None:
     assert found.share_above(-1e9) == 1.0
 
 
+@settings(deadline=None)  # the first example imports scipy.stats
 @given(p_values=st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_holm_rejects_exactly_what_its_steps_reject(p_values: dict[str, float]) -> None:
@@ -144,6 +147,7 @@ def test_minimum_detectable_effect_is_found_with_its_power() -> None:
     assert (drawn > 1.95996 * 0.1).mean() == pytest.approx(0.8, abs=0.02)
 
 
+@settings(deadline=None)  # the first example imports scipy.stats
 @given(
     parts=st.lists(
         st.integers(1, 80).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))),
