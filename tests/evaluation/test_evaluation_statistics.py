@@ -127,7 +127,6 @@ def test_bootstrap_is_a_function_of_its_seed_and_never_certain() -> None:
 
 @settings(deadline=None)  # the first example imports scipy.stats
 @given(p_values=st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_holm_rejects_exactly_what_its_steps_reject(p_values: dict[str, float]) -> None:
     adjusted = statistics.holm(p_values)
     assert adjusted.keys() == p_values.keys()
