@@ -340,7 +340,7 @@ def test_a_hub_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from components.corpus.catalogue import HuggingFaceSource\n"
         "from components.corpus.sources import read_source\n"
-        "from components.core.params import BadInput\n"
+        "from components.core.errors import BadInput\n"
         "source = HuggingFaceSource(kind='huggingface', dataset='nobody/nothing', revision='0' * 40,\n"
         "    domain='general', language='en', licence='MIT')\n"
         "try:\n    list(read_source('mine', source))\nexcept BadInput as error:\n    print(error)"

@@ -45,9 +45,9 @@ import json, sys
 from pathlib import Path
 
 from components.core import params as schema
-from components.tasks.kit.seeding import named_rng
+from components.core.seeding import named_rng
 from components.core.paths import home
-from components.core.lineage import write_directory, write_json
+from components.core.files import write_directory, write_json
 
 family, entry = sys.argv[1:]
 params = schema.load()

@@ -130,7 +130,7 @@ class WorldFamily(Family):
                 "writes": [asdict(action) for action in draft.writes],
                 "offered": offered,
                 "dialect": dialect_seed,
-                "expectation": self.expect(draft, dialect).model_dump(),
+                "expectation": self.expect(draft, dialect).model_dump(mode="json"),
                 "omitted": draft.omitted,
                 "enforced": draft.enforced,
                 "confirms": draft.confirms,
